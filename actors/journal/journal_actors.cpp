@@ -1,0 +1,312 @@
+#include "actors/journal/journal_actors.hpp"
+
+#include <algorithm>
+#include <caf/all.hpp>
+#include <chrono>
+#include <map>
+
+#include "actors/protocol/type_ids.hpp"
+
+namespace sb {
+namespace {
+
+using writer_ptr = caf::stateful_actor<writer_state>*;
+using reader_ptr = caf::stateful_actor<reader_state>*;
+
+// ---- writer ----------------------------------------------------------------------------------------------------------------
+
+/// The flush goes to the end of our own mailbox, so everything that waits there joins the batch.
+void schedule(writer_ptr self) {
+  auto& state = self->state;
+  if (state.flushing || !state.core->has_work()) return;
+  if (state.core->urgent() || !state.draining.empty()) {
+    state.flushing = true;
+    self->send(self, flush{});
+  } else if (!state.lazy_armed) {
+    state.lazy_armed = true;
+    self->delayed_send(self, state.settings.lazy, tick{});
+  }
+}
+
+void tell(writer_ptr self, writer_events& events) {
+  auto& state = self->state;
+  struct {
+    writer_ptr self;
+    writer_state& state;
+
+    void operator()(const write_verdict& told) const {
+      const auto who = state.writers.find(told.token);
+      if (who == state.writers.end()) return;
+      self->send(who->second, write_told{told.verdict});
+      state.writers.erase(who);
+    }
+    void operator()(committed_rows& committed) const {
+      const auto rows = std::make_shared<const std::vector<journal_row>>(std::move(committed.rows));
+      for (const auto& subscriber : state.subscribers) self->send(subscriber, committed_told{committed.shard, rows});
+    }
+    void operator()(const shard_lost& lost) const {
+      state.services.log(severity::alarm, state.vital.id(), "shard " + std::to_string(lost.shard) + " lost: " + lost.why);
+      for (const auto& subscriber : state.subscribers) self->send(subscriber, shard_gone{lost.shard, lost.why});
+    }
+    void operator()(const barrier_passed& passed) const {
+      const auto who = state.barriers.find(passed.token);
+      if (who == state.barriers.end()) return;
+      self->send(who->second.first, barrier_told{who->second.second});
+      state.barriers.erase(who);
+    }
+    void operator()(const row_refused& refused) const {
+      state.services.log(severity::alarm, state.vital.id(), "PostgreSQL refuses a row of " + refused.stream + ": " + refused.detail);
+    }
+  } const action{self, state};
+  for (auto& event : events) std::visit(action, event);
+}
+
+/// Whether PostgreSQL could be reached at all: if not, the next try waits a little.
+bool reached(const std::vector<append_outcome>& outcomes) {
+  for (const auto& outcome : outcomes) {
+    if (outcome.status != append_status::not_attempted && outcome.status != append_status::unknown_commit) return true;
+  }
+  return outcomes.empty();
+}
+
+void report_trouble(writer_ptr self, const std::vector<append_outcome>& outcomes) {
+  for (const auto& outcome : outcomes) {
+    if (outcome.status == append_status::stored) continue;
+    return self->state.services.log(severity::warning, self->state.vital.id(),
+                                    "append of shard " + std::to_string(outcome.shard) + " not confirmed: " + outcome.detail);
+  }
+}
+
+void step(writer_ptr self) {
+  auto& state = self->state;
+  writer_events events;
+  bool wait = false;
+  auto next = state.core->next();
+  if (auto* append = std::get_if<append_step>(&next)) {
+    const auto began = std::chrono::steady_clock::now();
+    std::size_t rows = 0;
+    for (const auto& part : append->parts) rows += part.rows.size();
+    const auto outcomes = state.store->append(append->parts, state.settings.statement_deadline);
+    if (state.observe) state.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), rows);
+    wait = !reached(outcomes);
+    if (wait) report_trouble(self, outcomes);
+    state.core->append_done(outcomes, events);
+  } else if (const auto* claim = std::get_if<claim_step>(&next)) {
+    const auto outcomes =
+        state.store->claim(claim->shards, state.settings.self, state.settings.lock_wait, state.settings.statement_deadline);
+    for (const auto& outcome : outcomes) wait = wait || outcome.status == claim_status::unknown;
+    state.core->claim_done(outcomes, state.settings.self, events);
+  }
+  tell(self, events);
+  if (wait && state.core->has_work()) {
+    state.flushing = true;
+    self->delayed_send(self, state.settings.retry, flush{});
+  } else {
+    schedule(self);
+  }
+  if (!state.core->has_work() && !state.core->busy()) {
+    for (const auto& who : std::exchange(state.draining, {})) self->send(who, drained_told{state.core->owned()});
+  }
+}
+
+// ---- reader ----------------------------------------------------------------------------------------------------------------
+
+void read_histories(reader_ptr self) {
+  auto& state = self->state;
+  std::map<shard_id, std::vector<history_ask>> by_shard;
+  for (auto& ask : std::exchange(state.histories, {})) by_shard[ask.shard].push_back(std::move(ask));
+  for (auto& [shard, asks] : by_shard) {
+    std::vector<stream_id> streams;
+    for (const auto& ask : asks) streams.push_back(ask.stream);
+    try {
+      auto histories = state.store->read_streams(shard, streams, state.deadline);
+      for (std::size_t i = 0; i < asks.size(); ++i) {
+        self->send(asks[i].entity, history_told{std::make_shared<const stream_history>(std::move(histories.at(i)))});
+      }
+    } catch (const storage_unavailable& error) {
+      state.services.log(severity::warning, state.vital.id(), error.what());
+      for (auto& ask : asks) state.histories.push_back(std::move(ask));
+    }
+  }
+  if (!state.histories.empty() && !state.flushing) {
+    state.flushing = true;
+    self->delayed_send(self, std::chrono::milliseconds{500}, flush{});
+  }
+}
+
+contents_told read_contents(reader_ptr self, shard_id shard) {
+  auto& state = self->state;
+  contents_told told;
+  told.streams = std::make_shared<stream_filter>();
+  state.store->each_stream(
+      shard,
+      [&](std::string_view stream) {
+        told.streams->insert(stream);
+        // A risk book watches its reservations only while it lives, so it lives from the start.
+        if (shard >= shards_per_role) return;
+        if (auto key = key_of(stream); key && key->kind == entity_kind::book) told.open_work.push_back(std::move(*key));
+      },
+      state.deadline);
+  if (shard < shards_per_role) return told;
+  // The checkpoint: orders that were open at the projection's cursor, and every order that has moved since.
+  auto after = state.side.cursor("orders", shard);
+  told.open_work = state.side.open_orders(shard);
+  for (;;) {
+    const auto rows = state.store->read_after(shard, after, 1'000, state.deadline);
+    for (const auto& row : rows) {
+      if (auto key = key_of(row.stream); key && key->kind == entity_kind::order) told.open_work.push_back(std::move(*key));
+    }
+    if (rows.size() < 1'000) break;
+    after = rows.back().seq;
+  }
+  std::sort(told.open_work.begin(), told.open_work.end());
+  told.open_work.erase(std::unique(told.open_work.begin(), told.open_work.end()), told.open_work.end());
+  return told;
+}
+
+/// Runs a read; when PostgreSQL cannot be reached, sends the same question to ourselves again in a while.
+template <class Ask, class Read>
+void try_read(reader_ptr self, const Ask& ask, const caf::strong_actor_ptr& asker, Read read) {
+  self->state.vital.count();
+  try {
+    read();
+  } catch (const storage_unavailable& error) {
+    self->state.services.log(severity::warning, self->state.vital.id(), error.what());
+    self->delayed_send(self, std::chrono::milliseconds{500}, caf::actor_cast<caf::actor>(asker), ask);
+  }
+}
+
+}  // namespace
+
+caf::behavior writer(writer_ptr self, node_services services, writer_settings settings, journal_factory connect,
+                     append_observer observe) {
+  auto& state = self->state;
+  state.services = std::move(services);
+  state.settings = std::move(settings);
+  state.observe = std::move(observe);
+  state.vital = vitals{state.services.node + "/journal/writer", "service"};
+  state.store = connect();
+  state.core = std::make_unique<journal_writer>(state.settings.rows_max, state.settings.queue_max);
+  return {
+      [self](write_ask& ask) {
+        auto& s = self->state;
+        s.vital.count();
+        const auto token = ++s.last_token;
+        s.writers.emplace(token, caf::actor_cast<caf::actor>(self->current_sender()));
+        writer_events events;
+        s.core->enqueue({token, ask.shard, std::move(ask.stream), std::move(ask.what)}, events);
+        tell(self, events);
+        schedule(self);
+      },
+      [self](flush) {
+        self->state.flushing = false;
+        step(self);
+      },
+      [self](tick) {
+        auto& s = self->state;
+        s.lazy_armed = false;
+        if (s.flushing || !s.core->has_work()) return;
+        s.flushing = true;
+        self->send(self, flush{});
+      },
+      [self](const barrier_ask& ask) {
+        auto& s = self->state;
+        const auto token = ++s.last_token;
+        s.barriers.emplace(token, std::pair{caf::actor_cast<caf::actor>(self->current_sender()), ask.stream});
+        writer_events events;
+        s.core->barrier(token, ask.shard, ask.stream, events);
+        tell(self, events);
+      },
+      [self](const hurry_ask& ask) {
+        self->state.core->hurry(ask.shard, ask.stream);
+        schedule(self);
+      },
+      [self](const forget_ask& ask) { self->state.core->forget(ask.shard, ask.stream); },
+      [self](const own_ask& ask) {
+        writer_events events;
+        for (const auto& head : ask.heads) self->state.core->own(head, events);
+        tell(self, events);
+      },
+      [self](const subscribe_ask& ask) {
+        self->state.subscribers.push_back(ask.subscriber);
+        self->monitor(ask.subscriber);
+        self->set_down_handler([self](caf::down_msg& down) {
+          std::erase_if(self->state.subscribers, [&](const caf::actor& subscriber) { return subscriber == down.source; });
+        });
+      },
+      [self](drain_ask) {
+        auto& s = self->state;
+        s.draining.push_back(caf::actor_cast<caf::actor>(self->current_sender()));
+        if (s.flushing) return;
+        s.flushing = true;
+        self->send(self, flush{});
+      },
+      [self](const tree_ask& ask) { return self->state.vital.describe(self, ask, self->state.services.clock().boot); },
+  };
+}
+
+caf::behavior reader(reader_ptr self, node_services services, read_side side, std::chrono::milliseconds statement_deadline) {
+  auto& state = self->state;
+  state.services = std::move(services);
+  state.side = std::move(side);
+  state.store = state.side.connect();
+  state.deadline = statement_deadline;
+  state.vital = vitals{state.services.node + "/journal/reader", "service"};
+
+  const auto on_rows = [self](const caf::actor& asker, const rows_ask& ask) {
+    try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker), [&] {
+      auto& s = self->state;
+      auto rows = std::make_shared<const std::vector<journal_row>>(s.store->read_after(ask.shard, ask.after, 1'000, s.deadline));
+      self->send(asker, rows_told{ask.shard, ask.after, std::move(rows)});
+    });
+  };
+  const auto on_contents = [self](const caf::actor& asker, const contents_ask& ask) {
+    try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker), [&] { self->send(asker, read_contents(self, ask.shard)); });
+  };
+  const auto on_cursor = [self](const caf::actor& asker, const cursor_ask& ask) {
+    try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker), [&] {
+      self->send(asker, cursor_told{ask.shard, self->state.side.cursor(ask.projection, ask.shard)});
+    });
+  };
+  const auto sender = [self] { return caf::actor_cast<caf::actor>(self->current_sender()); };
+
+  return {
+      [self](const history_ask& ask) {
+        auto& s = self->state;
+        s.vital.count();
+        s.histories.push_back(ask);
+        if (s.flushing) return;
+        s.flushing = true;
+        self->send(self, flush{});
+      },
+      [self](flush) {
+        self->state.flushing = false;
+        read_histories(self);
+      },
+      [=](const rows_ask& ask) { on_rows(sender(), ask); },
+      [=](const caf::actor& asker, const rows_ask& ask) { on_rows(asker, ask); },
+      [=](const contents_ask& ask) { on_contents(sender(), ask); },
+      [=](const caf::actor& asker, const contents_ask& ask) { on_contents(asker, ask); },
+      [=](const cursor_ask& ask) { on_cursor(sender(), ask); },
+      [=](const caf::actor& asker, const cursor_ask& ask) { on_cursor(asker, ask); },
+      [self](const snapshot_ask& ask) {
+        auto& s = self->state;
+        try {
+          s.store->save_snapshot(ask.shard, ask.snapshot, s.deadline);
+        } catch (const storage_unavailable& error) {  // the next snapshot of the book covers it
+          s.services.log(severity::warning, s.vital.id(), error.what());
+        }
+      },
+      [self](const cursor_save& ask) {
+        auto& s = self->state;
+        try {
+          s.side.save_cursor(ask.projection, ask.shard, ask.seq);
+        } catch (const storage_unavailable& error) {  // a cursor that is behind only repeats work
+          s.services.log(severity::warning, s.vital.id(), error.what());
+        }
+      },
+      [self](const tree_ask& ask) { return self->state.vital.describe(self, ask, self->state.services.clock().boot); },
+  };
+}
+
+}  // namespace sb

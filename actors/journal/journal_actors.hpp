@@ -1,0 +1,73 @@
+#pragma once
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/protocol/node_services.hpp"
+#include "actors/protocol/vitals.hpp"
+#include "runtime/journal_writer.hpp"
+#include "storage/journal.hpp"
+
+namespace sb {
+
+struct writer_settings {
+  node_identity self;
+  std::size_t rows_max = 500;
+  std::size_t queue_max = 20'000;
+  std::chrono::milliseconds statement_deadline{5'000};
+  std::chrono::milliseconds lock_wait{1'000};
+  std::chrono::milliseconds lazy{3};       ///< how long an append that nobody waits for may wait for company
+  std::chrono::milliseconds retry{200};    ///< after PostgreSQL could not be reached
+};
+/// Called on the writer's thread after each append: seconds it took, rows in it.
+using append_observer = std::function<void(double seconds, std::size_t rows)>;
+using journal_factory = std::function<std::unique_ptr<journal>()>;
+
+/// The journal's writer: a thread of its own (spawn it detached) around runtime/journal_writer.hpp and one connection. It appends
+/// all that is queued when the last append returns.
+struct writer_state {
+  static inline const char* name = "writer";
+  node_services services;
+  writer_settings settings;
+  append_observer observe;
+  std::unique_ptr<journal> store;
+  std::unique_ptr<journal_writer> core;
+  vitals vital;
+  std::uint64_t last_token = 0;
+  std::unordered_map<std::uint64_t, caf::actor> writers;   ///< token → who is told the verdict
+  std::unordered_map<std::uint64_t, std::pair<caf::actor, stream_id>> barriers;
+  std::vector<caf::actor> subscribers;
+  std::vector<caf::actor> draining;
+  bool flushing = false;
+  bool lazy_armed = false;
+};
+caf::behavior writer(caf::stateful_actor<writer_state>* self, node_services services, writer_settings settings,
+                     journal_factory connect, append_observer observe);
+
+/// What the reader needs beyond the journal itself.
+struct read_side {
+  std::function<std::unique_ptr<journal>()> connect;
+  /// Orders of a trade shard that were not closed when the projection saw them last.
+  std::function<std::vector<entity_key>(shard_id)> open_orders;
+  /// A projection's durable cursor; the row up to which `open_orders` is right is that of "orders".
+  std::function<std::int64_t(const std::string& projection, shard_id)> cursor;
+  std::function<void(const std::string& projection, shard_id, std::int64_t seq)> save_cursor;
+};
+/// Reads for everybody else, on its own thread and connection. What cannot be read now is asked again until it can.
+struct reader_state {
+  static inline const char* name = "reader";
+  node_services services;
+  read_side side;
+  std::unique_ptr<journal> store;
+  vitals vital;
+  std::chrono::milliseconds deadline{5'000};
+  std::vector<history_ask> histories;  ///< read together with the next flush
+  bool flushing = false;
+};
+caf::behavior reader(caf::stateful_actor<reader_state>* self, node_services services, read_side side,
+                     std::chrono::milliseconds statement_deadline);
+
+}  // namespace sb

@@ -1,0 +1,220 @@
+#pragma once
+#include <caf/actor.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/protocol/tree_node.hpp"
+#include "runtime/address.hpp"
+#include "runtime/entity.hpp"
+#include "runtime/stream_filter.hpp"
+#include "storage/journal.hpp"
+
+/// What the parts of one node say to each other. These never leave the process: they carry handles and shared immutable
+/// data. What crosses roles is in runtime/messages.hpp.
+namespace sb {
+
+using shared_rows = std::shared_ptr<const std::vector<journal_row>>;
+
+// ---- journal writer ------------------------------------------------------------------------------------------------------
+/// From an entity; answered with write_told.
+struct write_ask {
+  shard_id shard = 0;
+  stream_id stream;
+  append_out what;
+};
+struct write_told {
+  append_verdict verdict = append_verdict::not_stored;
+};
+/// From a shard; answered with barrier_told. An empty stream: all streams of the shard.
+struct barrier_ask {
+  shard_id shard = 0;
+  stream_id stream;
+};
+struct barrier_told {
+  stream_id stream;
+};
+/// The entity's unhurried write is waited for now.
+struct hurry_ask {
+  shard_id shard = 0;
+  stream_id stream;
+};
+struct forget_ask {
+  shard_id shard = 0;
+  stream_id stream;
+};
+/// From the cluster actor: this node has claimed these shards.
+struct own_ask {
+  std::vector<shard_head> heads;
+};
+/// Committed rows go to the subscriber from now on, as committed_told.
+struct subscribe_ask {
+  caf::actor subscriber;
+};
+struct committed_told {
+  shard_id shard = 0;
+  shared_rows rows;
+};
+/// Answered with drained_told once nothing waits and nothing is out.
+struct drain_ask {};
+struct drained_told {
+  std::vector<shard_head> heads;
+};
+
+// ---- journal reader ------------------------------------------------------------------------------------------------------
+/// Answered with history_told to `entity`; asked of PostgreSQL until it answers.
+struct history_ask {
+  shard_id shard = 0;
+  stream_id stream;
+  caf::actor entity;
+};
+struct history_told {
+  std::shared_ptr<const stream_history> history;
+};
+/// Answered with rows_told.
+struct rows_ask {
+  shard_id shard = 0;
+  std::int64_t after = 0;
+};
+struct rows_told {
+  shard_id shard = 0;
+  std::int64_t after = 0;
+  shared_rows rows;
+};
+/// Answered with contents_told: which streams a shard has, and which entities have open work.
+struct contents_ask {
+  shard_id shard = 0;
+};
+struct contents_told {
+  std::shared_ptr<stream_filter> streams;
+  std::vector<entity_key> open_work;
+};
+struct snapshot_ask {
+  shard_id shard = 0;
+  stored_snapshot snapshot;
+};
+/// Answered with cursor_told.
+struct cursor_ask {
+  std::string projection;
+  shard_id shard = 0;
+};
+struct cursor_told {
+  shard_id shard = 0;
+  std::int64_t seq = 0;
+};
+struct cursor_save {
+  std::string projection;
+  shard_id shard = 0;
+  std::int64_t seq = 0;
+};
+
+// ---- cluster -------------------------------------------------------------------------------------------------------------
+/// `supervisor` runs the shards of this role: it is told shard_owned and shard_gone.
+struct follow_shards {
+  shard_role role = shard_role::user;
+  caf::actor supervisor;
+};
+struct shard_owned {
+  shard_id shard = 0;
+};
+struct shard_gone {
+  shard_id shard = 0;
+  std::string why;
+};
+/// Effects and reads stop after this.
+struct lease_told {
+  boot_ms until;
+};
+
+// ---- router --------------------------------------------------------------------------------------------------------------
+struct shard_ready {
+  shard_id shard = 0;
+  caf::actor shard_actor;
+};
+/// The shard has read what is stored and takes requests.
+struct shard_open {
+  shard_id shard = 0;
+};
+/// Answers with this gateway number go to `gateway`; it is also told shard_open,
+/// shard_gone and lease_told.
+struct gateway_ready {
+  std::uint32_t gateway = 0;
+  caf::actor gateway_actor;
+};
+/// No further requests from the edge.
+struct stop_requests {};
+
+// ---- shard and entity ----------------------------------------------------------------------------------------------------
+struct alarm_ask {
+  stream_id stream;
+  std::int32_t id = 0;
+  boot_ms due;
+};
+/// Shard to entity: end if you can. Answered with retire_told by the entity.
+struct retire_ask {};
+struct retire_told {
+  stream_id stream;
+  bool retired = false;
+  bool stored = false;  ///< the stream has events
+};
+struct entity_failed {
+  stream_id stream;
+  std::string why;
+};
+/// Shard to a failed entity: nothing of mine is behind this message.
+struct end_entity {};
+
+// ---- everybody -----------------------------------------------------------------------------------------------------------
+struct tick {};
+struct flush {};
+/// Answered with a tree_node.
+struct tree_ask {
+  boot_ms sent;
+};
+/// To a supervisor: restart the child at this path. Answered with bool.
+struct restart_ask {
+  std::string id;
+};
+
+}  // namespace sb
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::write_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::write_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::barrier_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::barrier_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::hurry_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::forget_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::own_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::subscribe_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::committed_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::drain_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::drained_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::history_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::history_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::rows_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::rows_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::contents_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::contents_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::snapshot_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::cursor_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::cursor_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::cursor_save)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::follow_shards)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::shard_owned)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::shard_gone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::lease_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::shard_ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::shard_open)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::gateway_ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::stop_requests)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::alarm_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::retire_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::retire_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::entity_failed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::end_entity)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::flush)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::tree_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::restart_ask)

@@ -1,0 +1,28 @@
+#pragma once
+#include <array>
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <map>
+#include <set>
+
+#include "actors/protocol/node_services.hpp"
+#include "actors/protocol/vitals.hpp"
+
+namespace sb {
+
+/// The one address that everybody may hold. Knows which actor runs a shard now and which gateway waits for an answer; holds
+/// nothing else. Forwards (envelope, X) to the shard of envelope.to and (requester, X) to the gateway, for any X.
+/// Past the lease it passes nothing on: requests are refused, effects and answers are dropped.
+struct router_state {
+  static inline const char* name = "router";
+  node_services services;
+  vitals vital;
+  std::array<caf::actor, shard_count> shards;
+  std::map<std::uint32_t, caf::actor> gateways;
+  std::set<shard_id> open;
+  boot_ms lease_until;
+  bool draining = false;
+};
+caf::behavior router(caf::stateful_actor<router_state>* self, node_services services);
+
+}  // namespace sb

@@ -1,0 +1,270 @@
+#include "actors/supervision/shard.hpp"
+
+#include <caf/all.hpp>
+
+#include "actors/protocol/type_ids.hpp"
+#include "actors/supervision/entity_host.hpp"
+
+namespace sb {
+
+shard_state::~shard_state() {
+  for (auto& [stream, entry] : slots) {
+    if (entry.host) caf::anon_send_exit(entry.host, caf::exit_reason::user_shutdown);
+  }
+}
+
+namespace {
+
+using self_ptr = caf::stateful_actor<shard_state>*;
+using phase = shard_state::phase;
+
+constexpr std::int64_t tick_ms = 50;
+constexpr std::size_t early_max = 1'024;
+
+void keep_ticking(self_ptr self) {
+  auto& state = self->state;
+  if (state.ticking || (state.slots.empty() && state.alarms.empty() && state.to_wake.empty())) return;
+  state.ticking = true;
+  self->delayed_send(self, std::chrono::milliseconds{tick_ms}, tick{});
+}
+
+void refuse(self_ptr self, const requester& to, rejection why, std::string detail) {
+  if (to.request != 0) self->send(self->state.services.router, to, rejected{why, std::move(detail)});
+}
+
+void hold(self_ptr self, shard_state::slot& entry, caf::message content) {
+  const auto& head = content.get_as<envelope>(0);
+  if (entry.held.size() >= self->state.rules.held_max) {
+    return refuse(self, head.from, rejection::overloaded, "too many requests wait for " + stream_of(entry.key));
+  }
+  entry.held.push_back(std::move(content));
+}
+
+/// A new incarnation. The caller has made sure that nothing of the former one can still be stored.
+void spawn_entity(self_ptr self, shard_state::slot& entry) {
+  auto& state = self->state;
+  const auto stream = stream_of(entry.key);
+  auto body = std::make_shared<std::unique_ptr<entity>>(state.make(entry.key, state.services.next_incarnation()));
+  const auto queue_max = entry.key.kind == entity_kind::book ? state.rules.book_queue_max : state.rules.queue_max;
+  entry.host = self->spawn<caf::lazy_init>(entity_host, state.services, caf::actor_cast<caf::actor>(self), entry.key, std::move(body),
+                                           queue_max);
+  entry.is = phase::live;
+  if (state.streams->may_contain(stream)) {
+    self->send(state.services.reader, history_ask{state.number, stream, entry.host});
+  } else {
+    auto empty = std::make_shared<stream_history>();
+    empty->stream = stream;
+    self->send(entry.host, history_told{std::move(empty)});
+  }
+}
+
+void pass_held(self_ptr self, shard_state::slot& entry) {
+  for (auto& content : std::exchange(entry.held, {})) self->send(entry.host, std::move(content));
+}
+
+shard_state::slot& slot_of(self_ptr self, const entity_key& key) {
+  auto& state = self->state;
+  auto [found, fresh] = state.slots.try_emplace(stream_of(key));
+  if (fresh) {
+    found->second.key = key;
+    spawn_entity(self, found->second);
+  }
+  found->second.used = state.services.clock().boot;
+  keep_ticking(self);
+  return found->second;
+}
+
+void route(self_ptr self, caf::message content) {
+  auto& state = self->state;
+  const auto& head = content.get_as<envelope>(0);
+  if (!state.open) {
+    if (state.early.size() >= early_max) return refuse(self, head.from, rejection::overloaded, "the shard is starting");
+    state.early.push_back(std::move(content));
+    return;
+  }
+  auto& entry = slot_of(self, head.to);
+  switch (entry.is) {
+    case phase::live:
+      return self->send(entry.host, std::move(content));
+    case phase::leaving:
+    case phase::fencing:
+      return hold(self, entry, std::move(content));
+    case phase::parked:
+      return refuse(self, head.from, rejection::parked, "parked after repeated failures: " + state.parked_because[stream_of(head.to)]);
+  }
+}
+
+void wake_some(self_ptr self) {
+  auto& state = self->state;
+  for (std::size_t i = 0; i < state.rules.waking_max && !state.to_wake.empty(); ++i) {
+    slot_of(self, state.to_wake.front());
+    state.to_wake.pop_front();
+  }
+}
+
+void failed(self_ptr self, const entity_failed& in) {
+  auto& state = self->state;
+  const auto found = state.slots.find(in.stream);
+  if (found == state.slots.end()) return;
+  auto& entry = found->second;
+  const auto now = state.services.clock();
+  ++state.failures;
+  state.last_failure = in.stream + ": " + in.why;
+  state.failed_at = now.wall;
+  state.services.log(severity::warning, state.vital.id(), "entity " + in.stream + " failed: " + in.why);
+  self->send(entry.host, end_entity{});
+  entry.host = nullptr;
+  auto& window = state.crashes.try_emplace(in.stream, state.rules.crashes).first->second;
+  if (!window.allow(now.boot)) {
+    entry.is = phase::parked;
+    state.parked_because[in.stream] = in.why;
+    state.services.log(severity::alarm, state.vital.id(), "entity " + in.stream + " is parked: " + in.why);
+    for (auto& content : std::exchange(entry.held, {})) {
+      refuse(self, content.get_as<envelope>(0).from, rejection::parked, "parked after repeated failures: " + in.why);
+    }
+    return;
+  }
+  entry.is = phase::fencing;
+  self->send(state.services.writer, barrier_ask{state.number, in.stream});
+}
+
+void fire_alarms(self_ptr self, boot_ms now) {
+  auto& state = self->state;
+  while (!state.alarms.empty() && state.alarms.begin()->first <= now) {
+    const auto due = std::move(state.alarms.extract(state.alarms.begin()).mapped());
+    const auto found = state.slots.find(due.stream);
+    if (found == state.slots.end() || found->second.is != phase::live) continue;
+    self->send(found->second.host, alarm{due.id});
+  }
+}
+
+void retire_idle(self_ptr self, boot_ms now) {
+  auto& state = self->state;
+  for (auto& [stream, entry] : state.slots) {
+    if (entry.is != phase::live) continue;
+    const auto idle = entry.key.kind == entity_kind::order ? state.rules.idle_order_ms : state.rules.idle_other_ms;
+    if (now.value - entry.used.value < idle) continue;
+    entry.is = phase::leaving;
+    entry.used = now;
+    self->send(entry.host, retire_ask{});
+  }
+}
+
+tree_node describe(self_ptr self, const tree_ask& ask) {
+  auto& state = self->state;
+  auto node = state.vital.describe(self, ask, state.services.clock().boot);
+  node.children_count = static_cast<std::int64_t>(state.slots.size());
+  node.failure = state.last_failure;
+  node.failed_at = state.failed_at;
+  if (!state.open) node.state = "restarting";
+  for (const auto& [stream, why] : state.parked_because) {
+    tree_node parked;
+    parked.id = state.vital.id() + "/" + stream;
+    parked.kind = "entity";
+    parked.shard = state.number;
+    parked.state = "parked";
+    parked.failure = why;
+    node.children.push_back(std::move(parked));
+  }
+  return node;
+}
+
+/// An operator's word: a parked entity gets another chance, a live one is replayed.
+bool restart_entity(self_ptr self, const std::string& id) {
+  auto& state = self->state;
+  const auto prefix = state.vital.id() + "/";
+  if (!id.starts_with(prefix)) return false;
+  const auto stream = id.substr(prefix.size());
+  const auto found = state.slots.find(stream);
+  if (found == state.slots.end()) return false;
+  state.crashes.erase(stream);
+  state.parked_because.erase(stream);
+  if (found->second.is == phase::parked) {
+    found->second.is = phase::fencing;
+    self->send(state.services.writer, barrier_ask{state.number, stream});
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+caf::behavior shard(self_ptr self, node_services services, shard_id number, shard_rules rules, entity_factory make) {
+  auto& state = self->state;
+  state.services = std::move(services);
+  state.number = number;
+  state.rules = rules;
+  state.make = std::move(make);
+  const bool trade = number >= shards_per_role;
+  state.vital = vitals{state.services.node + (trade ? "/trade/shard-" : "/user/shard-") + std::to_string(number), "shard",
+                       trade ? "trade" : "user", number};
+  self->set_default_handler([self](caf::scheduled_actor*, caf::message_view& view) -> caf::result<caf::message> {
+    self->state.vital.count();
+    auto content = view.move_content_to_message();
+    if (content.match_element<envelope>(0)) route(self, std::move(content));
+    return caf::message{};
+  });
+  // First whatever a former incarnation of this shard sent is resolved, then what is stored is read.
+  self->send(state.services.writer, barrier_ask{number, {}});
+  self->send(state.services.router, shard_ready{number, caf::actor_cast<caf::actor>(self)});
+  return {
+      [self](const barrier_told& in) {
+        auto& s = self->state;
+        if (in.stream.empty()) {
+          self->send(s.services.reader, contents_ask{s.number});
+          return;
+        }
+        const auto found = s.slots.find(in.stream);
+        if (found == s.slots.end() || found->second.is != phase::fencing) return;
+        s.streams->insert(in.stream);
+        spawn_entity(self, found->second);
+        pass_held(self, found->second);
+      },
+      [self](const contents_told& in) {
+        auto& s = self->state;
+        if (s.open) return;
+        s.open = true;
+        s.streams = in.streams;
+        s.to_wake.assign(in.open_work.begin(), in.open_work.end());
+        self->send(s.services.router, shard_open{s.number});
+        wake_some(self);
+        for (auto& content : std::exchange(s.early, {})) route(self, std::move(content));
+        keep_ticking(self);
+      },
+      [self](const alarm_ask& in) {
+        self->state.alarms.emplace(in.due, shard_state::set_alarm{in.stream, in.id});
+        keep_ticking(self);
+      },
+      [self](tick) {
+        auto& s = self->state;
+        s.ticking = false;
+        const auto now = s.services.clock().boot;
+        fire_alarms(self, now);
+        wake_some(self);
+        retire_idle(self, now);
+        keep_ticking(self);
+      },
+      [self](const retire_told& in) {
+        auto& s = self->state;
+        const auto found = s.slots.find(in.stream);
+        if (found == s.slots.end() || found->second.is != phase::leaving) return;
+        auto& entry = found->second;
+        if (in.stored) s.streams->insert(in.stream);
+        if (!in.retired) {
+          entry.is = phase::live;
+          pass_held(self, entry);
+        } else if (entry.held.empty()) {
+          self->send(s.services.writer, forget_ask{s.number, in.stream});
+          s.slots.erase(found);
+        } else {
+          spawn_entity(self, entry);
+          pass_held(self, entry);
+        }
+      },
+      [self](const entity_failed& in) { failed(self, in); },
+      [self](const tree_ask& ask) { return describe(self, ask); },
+      [self](const restart_ask& ask) { return restart_entity(self, ask.id); },
+  };
+}
+
+}  // namespace sb

@@ -1,0 +1,75 @@
+#pragma once
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/protocol/node_services.hpp"
+#include "actors/protocol/vitals.hpp"
+#include "domain/supervision/restart_window.hpp"
+
+namespace sb {
+
+/// Makes the decisions of an entity. `incarnation` is new for each object.
+using entity_factory = std::function<std::unique_ptr<entity>(const entity_key&, std::uint64_t incarnation)>;
+
+struct shard_rules {
+  std::size_t held_max = 64;             ///< messages kept for an entity that is coming or going; then `overloaded`
+  std::size_t queue_max = 64;            ///< requests of the edge that wait inside one entity
+  std::size_t book_queue_max = 4'096;
+  restart_intensity crashes{2, 60'000};  ///< a third crash within the window parks the entity
+  std::int64_t idle_order_ms = 2'000;    ///< after this an entity that can retire does
+  std::int64_t idle_other_ms = 60'000;
+  std::size_t waking_max = 64;           ///< entities with open work that are recovered at the same time at start
+};
+
+/// One shard of one role: spawns entities when first addressed, holds their messages while they come and go, fences and replays
+/// those that fail, parks those that keep failing, fires their alarms, retires the idle.
+struct shard_state {
+  static inline const char* name = "shard";
+  ~shard_state();
+
+  enum class phase : std::uint8_t {
+    live,     ///< messages are passed on (it queues itself while it recovers)
+    leaving,  ///< asked to retire: messages are held until it has answered
+    fencing,  ///< its last append is being resolved: messages are held
+    parked,   ///< failed too often: messages are refused until an operator restarts it
+  };
+  struct slot {
+    entity_key key;
+    caf::actor host;
+    phase is = phase::live;
+    boot_ms used;
+    std::vector<caf::message> held;
+  };
+  struct set_alarm {
+    stream_id stream;
+    std::int32_t id = 0;
+  };
+
+  node_services services;
+  shard_id number = 0;
+  shard_rules rules;
+  entity_factory make;
+  vitals vital;
+  bool open = false;  ///< contents are known; before that messages are held in `early`
+  std::vector<caf::message> early;
+  std::shared_ptr<stream_filter> streams;
+  std::deque<entity_key> to_wake;
+  std::unordered_map<stream_id, slot> slots;
+  std::unordered_map<stream_id, restart_window> crashes;
+  std::unordered_map<stream_id, std::string> parked_because;
+  std::multimap<boot_ms, set_alarm> alarms;
+  bool ticking = false;
+  std::int64_t failures = 0;
+  std::string last_failure;
+  wall_ms failed_at;
+};
+caf::behavior shard(caf::stateful_actor<shard_state>* self, node_services services, shard_id number, shard_rules rules,
+                    entity_factory make);
+
+}  // namespace sb

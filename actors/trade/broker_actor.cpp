@@ -1,0 +1,287 @@
+#include "actors/trade/broker_actor.hpp"
+
+#include <caf/all.hpp>
+
+#include "actors/protocol/type_ids.hpp"
+#include "actors/trade/market_messages.hpp"
+
+namespace sb {
+namespace {
+
+using self_ptr = caf::stateful_actor<broker_state>*;
+using outcome = broker_answered::outcome;
+
+constexpr std::size_t waiting_max = 200'000;  ///< answers that the broker still owes; beyond it calls are not sent
+
+broker::moment now_of(const clock_reading& now) { return {now.boot, now.wall}; }
+
+broker_fill fill_of(const broker::fill& fill) { return {fill.fill_id, fill.quantity, fill.price, fill.at}; }
+
+std::vector<broker_fill> fills_of(const std::vector<broker::fill>& fills) {
+  std::vector<broker_fill> all;
+  all.reserve(fills.size());
+  for (const auto& fill : fills) all.push_back(fill_of(fill));
+  return all;
+}
+
+broker_view::state state_of(broker::book_state state) {
+  switch (state) {
+    case broker::book_state::working:
+      return broker_view::state::working;
+    case broker::book_state::filled:
+      return broker_view::state::filled;
+    case broker::book_state::canceled:
+      return broker_view::state::canceled;
+    case broker::book_state::expired:
+      return broker_view::state::expired;
+    case broker::book_state::rejected:
+      return broker_view::state::rejected;
+  }
+  return broker_view::state::working;
+}
+
+broker_view view_of(const broker::book_order& order) {
+  return {state_of(order.state), order.broker_order_id, order.code, order.message, fills_of(order.fills)};
+}
+
+void send_to_order(self_ptr self, const entity_key& order, message body, requester from = {}) {
+  envelope head;
+  head.to = order;
+  head.from = from;
+  head.by.organization = order.organization;
+  head.causation = "broker";
+  std::visit([&](auto& alternative) { self->send(self->state.services.router, std::move(head), std::move(alternative)); }, body);
+}
+
+struct answer_reading {
+  broker_answered& out;
+
+  void operator()(const broker::accepted& a) const {
+    out.what = outcome::seen;
+    out.view = {state_of(a.state), a.broker_order_id, {}, {}, fills_of(a.fills)};
+  }
+  void operator()(const broker::rejected& r) const {
+    if (out.of != broker_verb::place) {  // the request was refused, not the order
+      out.what = outcome::unknown;
+      out.detail = r.code + ": " + r.message;
+      return;
+    }
+    out.what = outcome::seen;
+    out.view = {broker_view::state::rejected, {}, r.code, r.message, {}};
+  }
+  void operator()(const broker::not_sent& n) const {
+    out.what = outcome::not_sent;
+    out.detail = n.why;
+  }
+  void operator()(const broker::unknown& u) const {
+    out.what = outcome::unknown;
+    out.detail = u.why;
+  }
+  void operator()(const broker::canceled& c) const {
+    out.what = outcome::seen;
+    out.view = {broker_view::state::canceled, c.broker_order_id, {}, {}, {}};
+  }
+  void operator()(const broker::blocked&) const { out.what = outcome::not_found; }
+  void operator()(const broker::already_closed& closed) const {
+    out.what = outcome::seen;
+    out.view = view_of(closed.order);
+  }
+  void operator()(const broker::not_found&) const { out.what = outcome::not_found; }
+  void operator()(const broker::book_page& page) const {
+    if (page.orders.empty()) {
+      out.what = outcome::not_found;
+      return;
+    }
+    out.what = outcome::seen;
+    out.view = view_of(page.orders.front());
+  }
+};
+
+void answer_fill(self_ptr self, const broker_state::asked& asked, const external_fill_answer& told) {
+  const auto refuse = [&](rejection why, const char* detail) {
+    self->send(self->state.services.router, asked.fill_for, rejected{why, detail});
+  };
+  if (const auto* fill = std::get_if<broker::fill>(&told)) {
+    broker_reported report;
+    report.view.is = broker_view::state::working;
+    report.view.fills = {fill_of(*fill)};
+    return send_to_order(self, asked.order, std::move(report), asked.fill_for);
+  }
+  switch (std::get<external_fill_refusal>(told)) {
+    case external_fill_refusal::order_not_found:
+      return refuse(rejection::not_found, "the broker has no such order");
+    case external_fill_refusal::order_closed:
+      return refuse(rejection::order_closed, "nothing is left of the order at the broker");
+    case external_fill_refusal::not_external:
+      return refuse(rejection::order_closed, "the broker's market is not external: it fills orders itself");
+    case external_fill_refusal::invalid:
+      return refuse(rejection::order_closed, "the broker refuses this price or quantity");
+    case external_fill_refusal::book_full:
+      return refuse(rejection::overloaded, "the broker's book is full");
+  }
+}
+
+/// Reports that no answer of the same moment tells already.
+void report(self_ptr self, const broker::report& told) {
+  if (told.in_answer) return;
+  broker_reported out;
+  out.report = told.sequence;
+  out.view.broker_order_id = told.broker_order_id;
+  if (const auto* fill = std::get_if<broker::fill_report>(&told.what)) {
+    out.view.fills = {fill_of(fill->filled)};
+  } else if (std::holds_alternative<broker::cancel_report>(told.what)) {
+    out.view.is = broker_view::state::canceled;
+  } else if (std::holds_alternative<broker::expiry_report>(told.what)) {
+    out.view.is = broker_view::state::expired;
+  } else if (const auto* refused = std::get_if<broker::rejection_report>(&told.what)) {
+    out.view.is = broker_view::state::rejected;
+    out.view.code = refused->code;
+    out.view.message = refused->message;
+  }
+  send_to_order(self, order_key(told.organization, told.id), std::move(out));
+}
+
+void let_go(self_ptr self, const paper_output& output) {
+  auto& state = self->state;
+  if (const auto* told = std::get_if<broker::report>(&output.body)) return report(self, *told);
+  const auto found = state.waiting.find(output.token);
+  if (found == state.waiting.end()) return;
+  const auto asked = std::move(found->second);
+  state.waiting.erase(found);
+  if (const auto* fill = std::get_if<external_fill_answer>(&output.body)) return answer_fill(self, asked, *fill);
+  broker_answered answer;
+  answer.of = asked.what;
+  answer.incarnation = asked.incarnation;
+  const answer_reading reading{answer};
+  if (const auto* place = std::get_if<broker::place_answer>(&output.body)) std::visit(reading, *place);
+  if (const auto* cancel = std::get_if<broker::cancel_answer>(&output.body)) std::visit(reading, *cancel);
+  if (const auto* book = std::get_if<broker::book_answer>(&output.body)) std::visit(reading, *book);
+  send_to_order(self, asked.order, std::move(answer));
+}
+
+void keep_ticking(self_ptr self) {
+  auto& state = self->state;
+  if (state.ticking || (state.later.empty() && !state.desk->next_due())) return;
+  state.ticking = true;
+  self->delayed_send(self, std::chrono::milliseconds{10}, tick{});
+}
+
+void run_batch(self_ptr self) {
+  auto& state = self->state;
+  const auto now = state.services.clock();
+  const auto batch = std::exchange(state.batch, {});
+  for (auto& output : state.desk->run(batch, now_of(now))) {
+    if (output.due <= now.boot) {
+      let_go(self, output);
+    } else {
+      state.later.emplace(output.due, std::move(output));
+    }
+  }
+  keep_ticking(self);
+}
+
+void schedule(self_ptr self) {
+  if (std::exchange(self->state.flushing, true)) return;
+  self->send(self, flush{});
+}
+
+void not_sent(self_ptr self, const broker_call& call, const char* why) {
+  broker_answered answer;
+  answer.of = call.what;
+  answer.incarnation = call.incarnation;
+  answer.what = outcome::not_sent;
+  answer.detail = why;
+  send_to_order(self, call.order, std::move(answer));
+}
+
+void take_call(self_ptr self, const broker_call& call) {
+  auto& state = self->state;
+  const auto now = state.services.clock().boot;
+  if (now > state.lease_until) return not_sent(self, call, "this node has no valid lease");
+  if (call.what == broker_verb::place && now > call.not_after) return not_sent(self, call, "the send window has passed");
+  if (state.waiting.size() >= waiting_max) return not_sent(self, call, "too many calls wait for the broker");
+  const auto token = ++state.last_token;
+  state.waiting.emplace(token, broker_state::asked{call.order, call.incarnation, call.what, {}});
+  const auto& c = call.command;
+  switch (call.what) {
+    case broker_verb::place:
+      state.batch.emplace_back(paper_request<broker::place>{
+          token, {call.order.id, c.organization, c.account, c.exchange, c.symbol, c.direction, c.type, c.product, c.valid, c.quantity, c.price}});
+      break;
+    case broker_verb::cancel:
+      state.batch.emplace_back(paper_request<broker::cancel>{token, {call.order.id, c.account, call.broker_order_id}});
+      break;
+    case broker_verb::query:
+      state.batch.emplace_back(paper_request<broker::query>{token, {call.order.id, c.account}});
+      break;
+  }
+  schedule(self);
+}
+
+void take_fill(self_ptr self, const paper_fill& in) {
+  auto& state = self->state;
+  const auto orders = state.desk->broker().orders_with_id(in.order);
+  if (orders.empty()) {
+    self->send(state.services.router, in.from, rejected{rejection::not_found, "the broker has no such order"});
+    return;
+  }
+  const auto token = ++state.last_token;
+  broker_state::asked asked;
+  asked.order = order_key(orders.front().order.organization, in.order);
+  asked.fill_for = in.from;
+  state.waiting.emplace(token, std::move(asked));
+  state.batch.emplace_back(paper_request<external_fill>{token, {in.order, in.price, in.quantity, {}}});
+  schedule(self);
+}
+
+}  // namespace
+
+caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_actor_settings settings) {
+  auto& state = self->state;
+  state.services = std::move(services);
+  state.vital = vitals{state.services.node + "/broker", "service", "trade"};
+  state.desk = std::make_unique<paper_desk>(settings.book, settings.instruments, settings.paper);
+  for (const auto& rule : settings.faults) state.desk->faults().set(rule);
+  self->send(state.services.cluster, subscribe_ask{caf::actor_cast<caf::actor>(self)});
+  return {
+      [self](const broker_call& call) {
+        self->state.vital.count();
+        take_call(self, call);
+      },
+      [self](const paper_fill& in) {
+        self->state.vital.count();
+        take_fill(self, in);
+      },
+      [self](const market_ticks& in) {
+        auto& s = self->state;
+        for (const auto& one : *in.ticks) s.batch.emplace_back(one);
+        schedule(self);
+      },
+      [self](flush) {
+        self->state.flushing = false;
+        run_batch(self);
+      },
+      [self](tick) {
+        auto& s = self->state;
+        s.ticking = false;
+        const auto now = s.services.clock().boot;
+        while (!s.later.empty() && s.later.begin()->first <= now) {
+          const auto due = std::move(s.later.extract(s.later.begin()).mapped());
+          let_go(self, due);
+        }
+        if (const auto due = s.desk->next_due(); due && *due <= now) run_batch(self);
+        keep_ticking(self);
+      },
+      [self](const lease_told& in) { self->state.lease_until = in.until; },
+      [self](const set_faults& in) {
+        auto& s = self->state;
+        s.desk->faults().clear();
+        bool all = true;
+        for (const auto& rule : in.rules) all = s.desk->faults().set(rule) && all;
+        return all;
+      },
+      [self](const tree_ask& ask) { return self->state.vital.describe(self, ask, self->state.services.clock().boot); },
+  };
+}
+
+}  // namespace sb

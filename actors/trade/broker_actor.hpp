@@ -1,0 +1,50 @@
+#pragma once
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <filesystem>
+#include <memory>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "actors/protocol/node_services.hpp"
+#include "actors/protocol/vitals.hpp"
+#include "actors/trade/brokers/feeds.hpp"
+#include "actors/trade/brokers/paper_desk.hpp"
+#include "domain/instruments/instrument.hpp"
+
+namespace sb {
+
+struct broker_actor_settings {
+  std::filesystem::path book;
+  std::shared_ptr<const instrument_master> instruments;
+  paper_settings paper;
+  std::vector<fault_rule> faults;
+};
+
+/// The paper broker as an actor with its own thread (it writes its book's file). Takes everything that waits as one batch: one
+/// write, then the answers. Checks lease and send window right before a place reaches the engine; past them it answers not_sent.
+struct broker_state {
+  static inline const char* name = "broker";
+  struct asked {
+    entity_key order;
+    std::uint64_t incarnation = 0;
+    broker_verb what = broker_verb::place;
+    requester fill_for;  ///< of an external fill
+  };
+
+  node_services services;
+  std::unique_ptr<paper_desk> desk;
+  vitals vital;
+  std::vector<paper_input> batch;
+  std::unordered_map<request_token, asked> waiting;
+  std::multimap<boot_ms, paper_output> later;  ///< answers that a fault holds back
+  request_token last_token = 0;
+  boot_ms lease_until;
+  bool flushing = false;
+  bool ticking = false;
+  bool tag_only = false;
+};
+caf::behavior paper_broker_actor(caf::stateful_actor<broker_state>* self, node_services services, broker_actor_settings settings);
+
+}  // namespace sb

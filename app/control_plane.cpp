@@ -1,0 +1,444 @@
+#include "app/control_plane.hpp"
+
+#include <fcntl.h>
+#include <lzma.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <caf/all.hpp>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <sstream>
+#include <thread>
+
+#include "actors/protocol/type_ids.hpp"
+#include "actors/supervision/tree.hpp"
+#include "app/database_reader.hpp"
+#include "metrics/metrics.hpp"
+#include "storage/postgres/journal.hpp"
+#include "storage/postgres/migrations.hpp"
+#include "web/api.hpp"
+#include "web/auth/authenticator.hpp"
+#include "web/auth/token_issuer.hpp"
+#include "web/gateway.hpp"
+#include "web/server/http_server.hpp"
+
+namespace sb {
+namespace {
+
+namespace fs = std::filesystem;
+
+wall_ms wall_now() {
+  return {std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
+boot_ms boot_now() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return {std::int64_t{now.tv_sec} * 1'000 + now.tv_nsec / 1'000'000};
+}
+
+void write_log(severity level, const std::string& who, const std::string& what) {
+  switch (level) {
+    case severity::debug:
+      return spdlog::debug("{}: {}", who, what);
+    case severity::info:
+      return spdlog::info("{}: {}", who, what);
+    case severity::warning:
+      return spdlog::warn("{}: {}", who, what);
+    case severity::alarm:
+      return spdlog::error("{}: {}", who, what);
+  }
+}
+
+std::string read_file(const fs::path& path, const char* what) {
+  std::ifstream in{path, std::ios::binary};
+  if (!in) throw std::runtime_error{std::string{what} + " " + path.string() + " cannot be read"};
+  std::ostringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
+}
+
+/// The bytes of an .xz file; bounded, because a small file can hold a great deal.
+std::string unpack_xz(const std::string& packed, const fs::path& path) {
+  constexpr std::size_t bytes_max = 512u << 20;
+  lzma_stream stream = LZMA_STREAM_INIT;
+  if (lzma_stream_decoder(&stream, 256u << 20, LZMA_CONCATENATED) != LZMA_OK) throw std::runtime_error{"no memory to unpack " + path.string()};
+  stream.next_in = reinterpret_cast<const std::uint8_t*>(packed.data());
+  stream.avail_in = packed.size();
+  std::string text;
+  std::vector<std::uint8_t> block(1u << 16);
+  lzma_ret state = LZMA_OK;
+  while (state == LZMA_OK && text.size() < bytes_max) {
+    stream.next_out = block.data();
+    stream.avail_out = block.size();
+    state = lzma_code(&stream, LZMA_FINISH);
+    text.append(reinterpret_cast<const char*>(block.data()), block.size() - stream.avail_out);
+  }
+  lzma_end(&stream);
+  if (state != LZMA_STREAM_END) throw std::runtime_error{path.string() + " is not a complete .xz file of at most 512 MiB"};
+  return text;
+}
+
+std::shared_ptr<const instrument_master> load_instruments(const settings& chosen) {
+  const fs::path path{chosen.broker.instruments_file};
+  auto parsed = parse_instruments(read_file(path, "instrument file"));
+  if (!parsed.mistakes.empty()) {
+    const auto& first = parsed.mistakes.front();
+    throw std::runtime_error{path.string() + ":" + std::to_string(first.line) + ": " + first.text + " (" +
+                             std::to_string(parsed.mistakes.size()) + " mistakes)"};
+  }
+  return std::make_shared<const instrument_master>(std::move(parsed.master));
+}
+
+price_file_format format_of(const fs::path& path) {
+  const auto name = path.filename().string();
+  if (name.find("bhav") != std::string::npos) return price_file_format::cash_bhavcopy;
+  if (name.find("1min") != std::string::npos) return price_file_format::index_minutes;
+  return price_file_format::daily_ohlcv;
+}
+
+feed_factory make_feed(const settings& chosen, std::shared_ptr<const instrument_master> instruments) {
+  switch (chosen.broker.feed) {
+    case feed_kind::external:
+      return {};
+    case feed_kind::random:
+      return [instruments, seed = static_cast<std::uint64_t>(chosen.broker.seed)] {
+        random_walk_options options;
+        options.seed = seed;
+        return std::make_unique<random_walk_feed>(instruments, options);
+      };
+    case feed_kind::file:
+      break;
+  }
+  const fs::path path{chosen.broker.feed_file};
+  auto text = read_file(path, "feed file");
+  if (path.extension() == ".xz") text = unpack_xz(text, path);
+  file_feed_options options;
+  options.format = format_of(path);
+  options.speed_permille = std::int64_t{chosen.broker.feed_speed} * 1'000;
+  options.gap_ms_max = 60'000;
+  options.repeat = true;
+  options.lots_where_no_volume = 100;
+  const auto shared = std::make_shared<const std::string>(std::move(text));
+  const auto load = [shared, instruments, options] {
+    std::istringstream in{*shared};
+    return load_price_file(in, instruments, options);
+  };
+  if (const auto tried = load(); !tried.feed) {
+    throw std::runtime_error{"feed file " + path.string() + " has no row of a listed instrument" +
+                             (tried.mistakes.empty() ? "" : "; first mistake: " + tried.mistakes.front().text)};
+  }
+  return [load]() -> std::unique_ptr<price_feed> { return load().feed; };
+}
+
+std::vector<fault_rule> fault_rules(const broker_fault_settings& faults) {
+  std::vector<fault_rule> rules;
+  const auto add = [&](paper_fault fault, std::int32_t chance, std::int64_t delay_ms) {
+    if (chance == 0) return;
+    fault_rule rule;
+    rule.fault = fault;
+    rule.probability_ppm = chance * 100;
+    rule.delay_ms = delay_ms;
+    rules.push_back(rule);
+  };
+  add(paper_fault::reject, faults.reject, 0);
+  add(paper_fault::slow, faults.slow, faults.slow_ms);
+  add(paper_fault::accept_then_hang, faults.accept_then_hang, 0);
+  add(paper_fault::drop_before_accept, faults.drop_before_accept, 0);
+  add(paper_fault::late_accept, faults.late_accept, faults.late_accept_ms);
+  add(paper_fault::duplicate_fill, faults.duplicate_fill, 0);
+  return rules;
+}
+
+struct actor_config : caf::actor_system_config {
+  explicit actor_config(const scheduler_settings& scheduler) {
+    register_messages(*this);
+    set("scheduler.max-threads", static_cast<std::size_t>(scheduler.threads));
+    set("scheduler.policy", scheduler.policy == scheduler_policy::sharing ? caf::atom("sharing") : caf::atom("stealing"));
+  }
+};
+
+/// Holds a lock on the data directory for as long as it lives: two nodes must not share one.
+class directory_lock {
+ public:
+  explicit directory_lock(const fs::path& directory) {
+    fs::create_directories(directory);
+    const auto path = directory / "node.lock";
+    file_ = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (file_ < 0) throw std::runtime_error{path.string() + " cannot be opened"};
+    if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
+      ::close(file_);
+      throw std::runtime_error{"another node runs on the data directory " + directory.string()};
+    }
+  }
+  ~directory_lock() { ::close(file_); }
+  directory_lock(const directory_lock&) = delete;
+  directory_lock& operator=(const directory_lock&) = delete;
+
+ private:
+  int file_ = -1;
+};
+
+}  // namespace
+
+struct control_plane::impl {
+  settings chosen;
+  fs::path data;
+  node_identity self;
+  std::shared_ptr<const instrument_master> instruments;
+  feed_factory feed;
+  metrics counters;
+  std::unique_ptr<directory_lock> lock;
+  std::unique_ptr<web::signing_key> key;
+
+  // In the order in which they are built; torn down in reverse by stop().
+  std::unique_ptr<web::http_server> server;
+  std::unique_ptr<database_reader> database;
+  std::unique_ptr<web::gateway> edge;
+  std::unique_ptr<web::api> api;
+  std::unique_ptr<actor_config> config;
+  std::unique_ptr<caf::actor_system> actors;
+  std::shared_ptr<node_tree> tree;
+  caf::actor root;
+  std::atomic<bool> root_ended{false};
+  std::int64_t ticks = 0;
+
+  clock_reading read_clock() const {
+    const auto wall = wall_now();
+    return {wall, boot_now(), day_of(wall, chosen.trading.utc_offset_minutes)};
+  }
+  std::chrono::milliseconds statement_deadline() const { return std::chrono::milliseconds{chosen.database.statement_deadline_ms}; }
+  std::unique_ptr<journal> connect() const { return std::make_unique<postgres_journal>(chosen.database.conninfo, self); }
+
+  node_plan plan();
+  read_side reads();
+  web::http_server_settings listeners() const;
+  web::api_settings api_settings() const;
+  void prepare_database();
+  void on_tick();
+};
+
+read_side control_plane::impl::reads() {
+  read_side side;
+  // One connection for the three questions, opened with the first; the reader's thread is the only one that asks.
+  const auto models = std::make_shared<postgres::read_models>(chosen.database.conninfo, self);
+  const auto within = statement_deadline();
+  side.connect = [this] { return connect(); };
+  side.open_orders = [models, within](shard_id shard) {
+    std::vector<entity_key> keys;
+    for (auto& [organization, order] : models->open_orders(shard, within)) keys.push_back(order_key(organization, order));
+    return keys;
+  };
+  side.cursor = [models, within](const std::string& projection, shard_id shard) -> std::int64_t {
+    for (const auto& cursor : models->cursors(projection, within)) {
+      if (cursor.shard == shard) return cursor.seq;
+    }
+    return 0;
+  };
+  side.save_cursor = [models, within](const std::string& projection, shard_id shard, std::int64_t seq) {
+    models->save_cursor(projection, shard, seq, within);
+  };
+  return side;
+}
+
+node_plan control_plane::impl::plan() {
+  node_plan p;
+  const auto& o = chosen.orders;
+  p.self = self;
+  p.clock = [this] { return read_clock(); };
+  p.log = write_log;
+  p.first_incarnation = static_cast<std::uint64_t>(self.incarnation) << 20U;
+  p.connect = [this] { return connect(); };
+  p.reads = reads();
+  p.writer.self = self;
+  p.writer.rows_max = static_cast<std::size_t>(chosen.database.batch_rows_max);
+  p.writer.statement_deadline = statement_deadline();
+  p.writer.lock_wait = std::chrono::milliseconds{chosen.database.lock_wait_ms};
+  p.writer.lazy = std::chrono::milliseconds{chosen.database.lazy_append_ms};
+  p.appended = [seconds = counters.journal_append_seconds(), rows = counters.journal_batch_rows()](double took, std::size_t count) {
+    seconds.observe(took);
+    rows.observe(static_cast<double>(count));
+  };
+  p.cluster.self = self;
+  p.cluster.times = {chosen.cluster.heartbeat_ms, chosen.cluster.ttl_ms, chosen.cluster.lease_margin_ms};
+  p.cluster.statement_deadline = statement_deadline();
+  p.cluster.lock_wait = p.writer.lock_wait;
+  p.shards.held_max = static_cast<std::size_t>(chosen.admission.entity_queue);
+  p.shards.queue_max = p.shards.held_max;
+  p.shards.book_queue_max = static_cast<std::size_t>(chosen.admission.per_shard);
+  p.shards.crashes = {chosen.supervision.entity_crashes - 1, chosen.supervision.entity_window_ms};
+  p.orders.times.reserve_deadline_ms = o.reserve_deadline_ms;
+  p.orders.times.send_window_ms = o.send_window_ms;
+  p.orders.times.grace_ms = o.grace_ms;
+  p.orders.times.unknown_retry_ms.assign(o.unknown_retry_ms.begin(), o.unknown_retry_ms.end());
+  p.orders.reference_age_max_ms = o.reference_price_age_ms;
+  p.orders.broker_enforces_ids = chosen.broker.id_mode == broker_id_mode::unique;
+  p.orders.open_minute = chosen.trading.open_minute;
+  p.orders.close_minute = chosen.trading.close_minute;
+  p.orders.days = chosen.trading.days;
+  p.orders.utc_offset_minutes = chosen.trading.utc_offset_minutes;
+  p.books.probe_after_ms = o.send_window_ms + o.grace_ms;
+  p.broker.book = data / "paper" / "book.log";
+  p.broker.instruments = instruments;
+  p.broker.paper.seed = static_cast<std::uint64_t>(chosen.broker.seed);
+  p.broker.paper.external_market = chosen.broker.feed == feed_kind::external;
+  p.broker.paper.id_mode = chosen.broker.id_mode == broker_id_mode::unique ? client_id_mode::unique : client_id_mode::tag_only;
+  p.broker.faults = fault_rules(chosen.broker.faults);
+  p.feed = feed;
+  p.settlement.utc_offset_minutes = chosen.trading.utc_offset_minutes;
+  p.projection.utc_offset_minutes = chosen.trading.utc_offset_minutes;
+  p.projection.statement_deadline = statement_deadline();
+  p.connect_models = [this] { return std::make_unique<postgres::read_models>(chosen.database.conninfo, self); };
+  p.projected = [this, lag = counters.projection_lag_rows("orders")](std::int64_t age_ms, std::int64_t lag_rows) {
+    database->set_projection_age(age_ms);
+    lag.set(lag_rows);
+  };
+  p.start_gateway = [this](caf::event_based_actor* parent, const node_services& services) { return edge->start(parent, services); };
+  p.root = {chosen.supervision.restarts, chosen.supervision.window_ms};
+  p.shard_restarts = p.root;
+  return p;
+}
+
+web::http_server_settings control_plane::impl::listeners() const {
+  web::http_server_settings s;
+  for (const int offset : {0, 2, 4, 6}) {
+    const auto port = chosen.web.port == 0 ? 0 : chosen.web.port + offset;
+    s.listeners.push_back({chosen.web.address, static_cast<std::uint16_t>(port)});
+  }
+  auto& l = s.limits;
+  l.header_bytes_max = static_cast<std::size_t>(chosen.web.header_bytes_max);
+  l.target_bytes_max = static_cast<std::size_t>(chosen.web.target_bytes_max);
+  l.fields_max = static_cast<std::size_t>(chosen.web.header_fields_max);
+  l.body_bytes_max = static_cast<std::size_t>(chosen.web.body_bytes_max);
+  l.connections_max = static_cast<std::size_t>(chosen.web.connections_max);
+  l.connections_per_address_max = static_cast<std::size_t>(chosen.web.connections_per_address_max);
+  l.header_time_max = std::chrono::milliseconds{chosen.web.header_deadline_ms};
+  l.body_time_max = std::chrono::milliseconds{chosen.web.body_deadline_ms};
+  l.body_bytes_per_second_min = static_cast<std::size_t>(chosen.web.body_bytes_per_s_min);
+  l.idle_time_max = std::chrono::milliseconds{chosen.web.idle_ms};
+  l.write_time_max = std::chrono::milliseconds{chosen.web.write_deadline_ms};
+  return s;
+}
+
+web::api_settings control_plane::impl::api_settings() const {
+  web::api_settings s;
+  s.order_body_bytes_max = static_cast<std::size_t>(chosen.web.order_body_bytes_max);
+  s.client_wait_ms = chosen.orders.client_wait_ms;
+  s.market_protection = chosen.orders.market_protection;
+  s.utc_offset_minutes = chosen.trading.utc_offset_minutes;
+  s.currency = chosen.trading.currency;
+  return s;
+}
+
+/// Schema, and settings that are decided once for all nodes.
+void control_plane::impl::prepare_database() {
+  postgres::connection connection{chosen.database.conninfo, self, postgres::plans::generic};
+  const auto until = postgres::from_now(std::chrono::seconds{60});
+  const auto applied = postgres::migrate(connection, until);
+  if (applied > 0) spdlog::info("database: {} migrations applied", applied);
+  const auto stored = postgres::fixed_setting(connection, "shards_per_role", std::to_string(shards_per_role), until);
+  if (stored != std::to_string(shards_per_role)) {
+    throw std::runtime_error{"the database was made for " + stored + " shards a role; this binary has " + std::to_string(shards_per_role)};
+  }
+}
+
+void control_plane::impl::on_tick() {
+  edge->on_tick();
+  counters.requests_in_flight().set(edge->in_flight());
+  if (++ticks % 6'000 == 0) database->release_orphan_claims();  // each minute
+}
+
+control_plane::control_plane(const settings& chosen) : impl_{std::make_unique<impl>()} {
+  auto& m = *impl_;
+  m.chosen = chosen;
+  m.data = chosen.node.data_dir;
+  m.self = {chosen.node.name, wall_now().value};
+  if (chosen.database.conninfo.empty()) {
+    throw std::runtime_error{"no database: set STOCKSBLITZ_DATABASE or database.conninfo_file to a libpq connection string"};
+  }
+  m.instruments = load_instruments(chosen);
+  m.feed = make_feed(chosen, m.instruments);
+}
+
+control_plane::~control_plane() { stop(std::chrono::seconds{1}); }
+
+void control_plane::start() {
+  auto& m = *impl_;
+  m.lock = std::make_unique<directory_lock>(m.data);
+  fs::create_directories(m.data / "paper");
+  const fs::path key_file{m.chosen.auth.key_file};
+  m.key = std::make_unique<web::signing_key>(web::signing_key::load_or_create(key_file.is_absolute() ? key_file : m.data / key_file));
+  m.prepare_database();
+
+  m.server = std::make_unique<web::http_server>(
+      m.listeners(), [&m](web::http_request&& request, web::responder to) { m.api->handle(std::move(request), std::move(to)); },
+      [&m] { m.on_tick(); });
+  const auto post = [&m](std::function<void()> work) { m.server->post(std::move(work)); };
+  m.database = std::make_unique<database_reader>(m.chosen.database.conninfo, m.self, m.statement_deadline(), wall_now, post);
+  const web::credit_limits credits{m.chosen.admission.per_user, m.chosen.admission.per_organization, m.chosen.admission.per_shard,
+                                   4 * m.chosen.admission.per_shard};
+  m.edge = std::make_unique<web::gateway>(credits, boot_now, post);
+  web::issuer_settings issuer{m.chosen.auth.issuer, m.chosen.auth.audience, m.chosen.auth.token_lifetime_s};
+  m.api = std::make_unique<web::api>(m.api_settings(), *m.edge, *m.database, web::token_issuer{issuer, *m.key}, *m.key, m.instruments,
+                                     m.counters, wall_now);
+  m.server->start();
+
+  m.config = std::make_unique<actor_config>(m.chosen.scheduler);
+  m.actors = std::make_unique<caf::actor_system>(*m.config);
+  m.tree = std::make_shared<node_tree>();
+  m.tree->plan = m.plan();
+  m.root = m.actors->spawn(supervisor, m.tree->plan.clock, m.tree->plan.log, control_tree(m.tree), shard_start{});
+  m.root->attach_functor([&m](const caf::error&) { m.root_ended = true; });
+  m.server->post([&m] { m.edge->set_root(m.root); });
+}
+
+std::vector<std::uint16_t> control_plane::ports() const { return impl_->server ? impl_->server->ports() : std::vector<std::uint16_t>{}; }
+
+bool control_plane::wait(const std::function<bool()>& stop_asked) {
+  while (!stop_asked()) {
+    if (impl_->root_ended) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  }
+  return true;
+}
+
+void control_plane::stop(std::chrono::milliseconds patience) {
+  auto& m = *impl_;
+  if (!m.server) return;
+  const auto until = std::chrono::steady_clock::now() + patience;
+  const auto left = [&] {
+    return std::max(std::chrono::milliseconds{1}, std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()));
+  };
+  m.server->drain();
+  m.server->wait_until_drained(left());
+  if (m.actors && !m.root_ended) {
+    // Nothing new comes in; what is out is stored, then the shards are free for the next owner at once.
+    caf::scoped_actor me{*m.actors};
+    caf::anon_send(m.tree->services.router, stop_requests{});
+    me->send(m.tree->services.writer, drain_ask{});
+    std::vector<shard_head> heads;
+    me->receive([&](drained_told& told) { heads = std::move(told.heads); },
+                caf::after(left()) >> [] { spdlog::warn("stopping with appends that are not confirmed"); });
+    me->send_exit(m.root, caf::exit_reason::user_shutdown);
+    me->wait_for(m.root);
+    if (!heads.empty()) m.connect()->release(heads, std::chrono::seconds{2});
+  }
+  m.root = nullptr;
+  m.server->stop();
+  m.edge->set_root(nullptr);
+  m.edge->forget_actors();
+  m.tree.reset();
+  m.actors.reset();
+  m.config.reset();
+  m.api.reset();
+  m.edge.reset();
+  m.database.reset();
+  m.server.reset();
+  m.lock.reset();
+}
+
+}  // namespace sb

@@ -1,0 +1,66 @@
+#include "app/replay/flow_file.hpp"
+
+#include <lzma.h>
+
+#include <array>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+namespace sb::replay {
+namespace {
+
+[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
+  throw std::runtime_error{path.string() + ": " + what};
+}
+
+class xz_decoder {
+ public:
+  explicit xz_decoder(const std::filesystem::path& path) : path_{path} {
+    constexpr std::uint64_t memory_max = std::uint64_t{256} << 20;
+    if (lzma_stream_decoder(&stream_, memory_max, LZMA_CONCATENATED) != LZMA_OK) fail(path_, "no memory to unpack it");
+  }
+  ~xz_decoder() { lzma_end(&stream_); }
+  xz_decoder(const xz_decoder&) = delete;
+  xz_decoder& operator=(const xz_decoder&) = delete;
+
+  std::string unpack(std::istream& file) {
+    std::string text;
+    std::array<char, 65'536> in{};
+    std::array<char, 65'536> out{};
+    for (;;) {
+      if (stream_.avail_in == 0 && file) {
+        file.read(in.data(), static_cast<std::streamsize>(in.size()));
+        stream_.next_in = reinterpret_cast<const std::uint8_t*>(in.data());
+        stream_.avail_in = static_cast<std::size_t>(file.gcount());
+      }
+      stream_.next_out = reinterpret_cast<std::uint8_t*>(out.data());
+      stream_.avail_out = out.size();
+      const auto state = lzma_code(&stream_, file ? LZMA_RUN : LZMA_FINISH);
+      text.append(out.data(), out.size() - stream_.avail_out);
+      if (text.size() > flow_bytes_max) fail(path_, "larger than 1 GiB unpacked");
+      if (state == LZMA_STREAM_END) return text;
+      if (state != LZMA_OK) fail(path_, "not a whole xz file");
+    }
+  }
+
+ private:
+  const std::filesystem::path& path_;
+  lzma_stream stream_ = LZMA_STREAM_INIT;
+};
+
+}  // namespace
+
+std::string read_flow_file(const std::filesystem::path& path) {
+  std::ifstream file{path, std::ios::binary};
+  if (!file) fail(path, "cannot be opened");
+  if (path.extension() == ".xz") return xz_decoder{path}.unpack(file);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (file.bad() || !text) fail(path, "cannot be read");
+  auto whole = std::move(text).str();
+  if (whole.size() > flow_bytes_max) fail(path, "larger than 1 GiB");
+  return whole;
+}
+
+}  // namespace sb::replay

@@ -1,0 +1,208 @@
+#include "runtime/book_entity.hpp"
+
+#include <algorithm>
+
+#include "storage/risk_events.hpp"
+
+namespace sb {
+
+book_entity::book_entity(entity_key key, book_rules rules) : key_{std::move(key)}, rules_{rules} {
+  book_.organization = key_.organization;
+}
+
+bool book_entity::replay(const event_record& event, wall_ms, std::string& why) {
+  const auto fact = decode_risk_event(event, why);
+  if (!fact) return false;
+  evolve(book_, *fact);
+  return true;
+}
+
+bool book_entity::restore(const stored_snapshot& snapshot, std::string& why) {
+  auto book = decode_snapshot(snapshot.body, why);
+  if (!book) return false;
+  book_ = std::move(*book);
+  snapshot_bytes_ = snapshot.body.size();
+  return true;
+}
+
+void book_entity::recovered(turn& now, bool) {
+  std::vector<order_id> held;
+  for (const auto& [order, r] : book_.reservations) {
+    if (r.state == reservation_state::held) held.push_back(order);
+  }
+  std::sort(held.begin(), held.end());  // the map's order is not the same everywhere
+  for (const auto& order : held) watch(order, now.now.boot, now);
+}
+
+void book_entity::handle(const delivery& in, turn& now) {
+  std::visit(
+      [&](const auto& body) {
+        if constexpr (requires { this->on(body, in.head, now); }) {
+          on(body, in.head, now);
+        } else {
+          now.reply(in.head.from, rejected{rejection::not_found, "a risk book does not know this request"});
+        }
+      },
+      in.body);
+}
+
+void book_entity::on(const reserve_request& in, const envelope& head, turn& now) {
+  std::vector<risk_event> facts;
+  const bool too_late = in.deadline.value != 0 && now.now.boot > in.deadline;
+  auto verdict = decide(book_, in.what, now.now.day, too_late, facts);
+  const bool reserved_now = verdict.what == reserve_answer::verdict::reserved && !facts.empty();
+  record(facts, head, now);
+  if (reserved_now) watch(in.what.order, now.now.boot, now);
+  envelope back;
+  back.to = order_key(key_.organization, in.what.order);
+  back.by = head.by;
+  back.correlation = head.correlation;
+  back.causation = head.causation;
+  now.after_commit(send_out{std::move(back), reserve_answered{in.what.attempt, in.incarnation, std::move(verdict)}});
+}
+
+void book_entity::on(const close_request& in, const envelope& head, turn& now) {
+  std::vector<risk_event> facts;
+  const auto verdict = decide(book_, in.what, now.now.day, facts);
+  record(facts, head, now);
+  envelope back;
+  back.to = order_key(key_.organization, in.what.order);
+  back.by = head.by;
+  back.correlation = head.correlation;
+  back.causation = head.causation;
+  now.after_commit(send_out{std::move(back), close_answered{in.what.attempt, in.incarnation, verdict.reserved}});
+}
+
+void book_entity::on(const settle_request& in, const envelope& head, turn& now) {
+  std::vector<risk_event> facts;
+  const auto verdict = decide(book_, in.what, now.now.day, facts);
+  record(facts, head, now);
+  if (verdict.accepted) {
+    for (const auto& fact : in.what.facts) {
+      if (is_held(fact.order)) {
+        heard_.insert(fact.order);
+      } else {
+        heard_.erase(fact.order);
+      }
+    }
+  }
+  if (head.from.request != 0) {
+    now.after_commit_unhurried(reply_out{head.from, settled{key_.organization, verdict.accepted, verdict.settled_seq}});
+  }
+}
+
+void book_entity::on(const ask_settled&, const envelope& head, turn& now) {
+  now.reply(head.from, settled{key_.organization, false, book_.settled_seq});
+}
+
+void book_entity::on(const set_limits_request& in, const envelope& head, turn& now) {
+  if (in.if_version && *in.if_version != book_.limits_version) {
+    return now.reply(head.from, rejected{rejection::version_conflict, "the limits have version " + std::to_string(book_.limits_version)});
+  }
+  std::vector<risk_event> facts;
+  decide(book_, in.what, now.now.day, facts);
+  record(facts, head, now);
+  now.reply(head.from, limits_now());
+}
+
+void book_entity::on(const get_limits&, const envelope& head, turn& now) { now.reply(head.from, limits_now()); }
+
+void book_entity::on(const validate_order& in, const envelope& head, turn& now) {
+  now.reply(head.from, validate_answer{check_order(book_, in.what)});
+}
+
+void book_entity::on(const set_permissions_request& in, const envelope& head, turn& now) {
+  std::vector<risk_event> facts;
+  decide(book_, in.what, now.now.day, facts);
+  record(facts, head, now);
+  now.reply(head.from, permissions_answer{in.what.grant});
+}
+
+void book_entity::on(const get_permissions& in, const envelope& head, turn& now) {
+  permissions_answer reply;
+  reply.grant.user = in.user;
+  if (const auto found = book_.permissions.find(in.user); found != book_.permissions.end()) reply.grant = found->second;
+  now.reply(head.from, std::move(reply));
+}
+
+void book_entity::on(const check_permission_request& in, const envelope& head, turn& now) {
+  auto why = check_permission(book_, in.user, in.account, in.action);
+  now.reply(head.from, permission_checked{!why.has_value(), std::move(why)});
+}
+
+// ---- reservations of which nothing is heard --------------------------------------------------------------------------------
+
+void book_entity::on(const probe_answered& in, const envelope&, turn&) {
+  if (is_held(in.order)) heard_.insert(in.order);  // what follows comes through settlement
+}
+
+void book_entity::on(const alarm& in, const envelope&, turn& now) {
+  if (in.id != alarm_probe) return;
+  probing_ = false;
+  std::int32_t probes = 0;
+  while (!unheard_.empty() && probes < rules_.probes_max) {
+    auto& oldest = unheard_.front();
+    if (!is_held(oldest.order) || heard_.contains(oldest.order)) {
+      unheard_.pop_front();
+      continue;
+    }
+    if (now.now.boot.value < oldest.since.value + rules_.probe_after_ms) break;
+    envelope ask;
+    ask.to = order_key(key_.organization, oldest.order);
+    ask.causation = "probe";
+    const auto attempt = book_.reservations.at(oldest.order).attempt;
+    now.at_once(send_out{std::move(ask), probe_order{attempt}});
+    ++probes;
+    // Asked again until it is heard of: the question or its answer may be lost.
+    unheard again{{now.now.boot.value - rules_.probe_after_ms + rules_.probe_retry_ms}, std::move(oldest.order)};
+    unheard_.pop_front();
+    unheard_.push_back(std::move(again));
+  }
+  if (!unheard_.empty()) {
+    probing_ = true;
+    const auto due = unheard_.front().since.value + rules_.probe_after_ms - now.now.boot.value;
+    now.at_once(alarm_out{alarm_probe, std::clamp<std::int64_t>(due, 100, rules_.probe_after_ms)});
+  }
+}
+
+void book_entity::watch(const order_id& order, boot_ms since, turn& now) {
+  unheard_.push_back({since, order});
+  if (probing_) return;
+  probing_ = true;
+  now.at_once(alarm_out{alarm_probe, rules_.probe_after_ms});
+}
+
+bool book_entity::is_held(const order_id& order) const {
+  const auto found = book_.reservations.find(order);
+  return found != book_.reservations.end() && found->second.state == reservation_state::held;
+}
+
+// ---- parts -----------------------------------------------------------------------------------------------------------------
+
+void book_entity::record(const std::vector<risk_event>& facts, const envelope& head, turn& now) {
+  for (const auto& fact : facts) {
+    auto event = encode(fact);
+    event.by = head.by;
+    event.correlation = head.correlation;
+    event.causation = head.causation;
+    now.record(std::move(event));
+  }
+}
+
+void book_entity::committed(const clock_reading&, outputs&) {}
+
+/// Held reservations are open work, but they are found again by whoever wakes the book; only what is watched keeps it here.
+bool book_entity::busy() const { return !unheard_.empty(); }
+
+std::optional<std::string> book_entity::snapshot(std::int64_t tail_events, std::size_t tail_bytes) {
+  if (tail_events < rules_.snapshot_events_min || tail_bytes < 4 * snapshot_bytes_) return std::nullopt;
+  auto body = encode_snapshot(book_);
+  snapshot_bytes_ = body.size();
+  return body;
+}
+
+limits_answer book_entity::limits_now() const {
+  return {book_.limits_version, book_.version, book_.day, book_.limits, book_.usage};
+}
+
+}  // namespace sb

@@ -1,0 +1,68 @@
+#pragma once
+#include <deque>
+#include <unordered_set>
+
+#include "domain/limits/risk_book.hpp"
+#include "runtime/entity.hpp"
+
+namespace sb {
+
+struct book_rules {
+  std::int64_t probe_after_ms = 123'000;  ///< send window + grace: then an order of which nothing was heard is asked for
+  std::int64_t probe_retry_ms = 5'000;
+  std::int32_t probes_max = 256;          ///< orders asked for in one round
+  std::int64_t snapshot_events_min = 500;
+};
+
+/// The risk book of an organization: the one writer of limits, permissions and reservations.
+class book_entity final : public entity {
+ public:
+  book_entity(entity_key key, book_rules rules);
+
+  bool replay(const event_record& event, wall_ms at, std::string& why) override;
+  bool restore(const stored_snapshot& snapshot, std::string& why) override;
+  void recovered(turn& now, bool fresh) override;
+  void handle(const delivery& in, turn& now) override;
+  void committed(const clock_reading& now, outputs& out) override;
+  bool busy() const override;
+  std::optional<std::string> snapshot(std::int64_t tail_events, std::size_t tail_bytes) override;
+
+  const risk_book& state() const { return book_; }
+
+ private:
+  enum alarm_id : std::int32_t { alarm_probe = 1 };
+  struct unheard {
+    boot_ms since;
+    order_id order;
+  };
+
+  void on(const reserve_request& in, const envelope& head, turn& now);
+  void on(const close_request& in, const envelope& head, turn& now);
+  void on(const settle_request& in, const envelope& head, turn& now);
+  void on(const ask_settled& in, const envelope& head, turn& now);
+  void on(const set_limits_request& in, const envelope& head, turn& now);
+  void on(const get_limits& in, const envelope& head, turn& now);
+  void on(const validate_order& in, const envelope& head, turn& now);
+  void on(const set_permissions_request& in, const envelope& head, turn& now);
+  void on(const get_permissions& in, const envelope& head, turn& now);
+  void on(const check_permission_request& in, const envelope& head, turn& now);
+  void on(const probe_answered& in, const envelope& head, turn& now);
+  void on(const alarm& in, const envelope& head, turn& now);
+
+  void record(const std::vector<risk_event>& facts, const envelope& head, turn& now);
+  void watch(const order_id& order, boot_ms since, turn& now);
+  bool is_held(const order_id& order) const;
+  limits_answer limits_now() const;
+
+  entity_key key_;
+  book_rules rules_;
+  risk_book book_;
+  std::size_t snapshot_bytes_ = 0;  ///< size of the last snapshot
+
+  // Reservations whose order has not been heard of since this incarnation began.
+  std::deque<unheard> unheard_;
+  std::unordered_set<order_id> heard_;  ///< held, and known to the order's shard
+  bool probing_ = false;                ///< the alarm is set
+};
+
+}  // namespace sb

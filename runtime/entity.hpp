@@ -1,0 +1,160 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "runtime/address.hpp"
+#include "runtime/messages.hpp"
+#include "storage/event_record.hpp"
+#include "storage/journal.hpp"
+
+/// What an entity is, without actors, clocks or sockets: messages in, outputs out. The actors and the simulation drive the
+/// same code.
+namespace sb {
+
+/// What time it is, as the caller's node sees it.
+struct clock_reading {
+  wall_ms wall;
+  boot_ms boot;
+  trading_day day;
+};
+
+// ---- what an entity asks of the world ----------------------------------------------------------------------------------
+struct append_out {
+  std::int64_t version = 0;  ///< of the first event
+  std::int32_t events = 0;
+  std::string body;          ///< pack(events)
+  wall_ms at;
+  bool urgent = false;       ///< somebody waits for it; else it may ride with a later batch
+};
+/// Somebody now waits behind the append that is out unhurried: it should go with the next batch.
+struct hurry_out {};
+struct send_out {
+  envelope head;
+  message body;
+};
+struct broker_out {
+  broker_call call;
+};
+struct reply_out {
+  requester to;
+  answer body;
+};
+/// Replaces an earlier alarm of the same id.
+struct alarm_out {
+  std::int32_t id = 0;
+  std::int64_t after_ms = 0;
+};
+struct snapshot_out {
+  stored_snapshot snapshot;
+};
+/// The entity trusts itself no longer: end it, and let the next message replay it from the journal.
+struct fail_out {
+  std::string why;
+};
+using output = std::variant<append_out, hurry_out, send_out, broker_out, reply_out, alarm_out, snapshot_out, fail_out>;
+using outputs = std::vector<output>;
+
+/// One decision step: everything that was queued while the last append was out. Facts become true, and what `after_commit` holds
+/// leaves, when they are stored; `at_once` is only for what does no harm if they never are.
+class turn {
+ public:
+  turn(const clock_reading& reading, outputs& immediate) : now{reading}, immediate_{immediate} {}
+
+  const clock_reading now;
+
+  void record(event_record fact) { facts_.push_back(std::move(fact)); }
+  void at_once(output out) { immediate_.push_back(std::move(out)); }
+  void after_commit(output out) {
+    urgent_ = true;
+    after_.push_back(std::move(out));
+  }
+  /// Leaves after the commit, but nobody is in a hurry.
+  void after_commit_unhurried(output out) { after_.push_back(std::move(out)); }
+  void reply(requester to, answer body) {
+    if (to.request != 0) after_commit(reply_out{to, std::move(body)});
+  }
+
+ private:
+  friend class entity_core;
+  outputs& immediate_;
+  std::vector<event_record> facts_;
+  outputs after_;
+  bool urgent_ = false;
+};
+
+/// One entity's decisions. `handle` changes the working state as it records facts; the core guarantees that no message is
+/// handled while an append is out, and that the object is thrown away when an append fails, so working and committed
+/// state are the same at the start of every turn.
+class entity {
+ public:
+  virtual ~entity() = default;
+
+  /// Folds one stored event. False and `why` when it cannot be read: the entity is parked.
+  virtual bool replay(const event_record& event, wall_ms at, std::string& why) = 0;
+  virtual bool restore(const stored_snapshot& snapshot, std::string& why) = 0;
+  /// Replayed: take up the work that was open. `fresh`: the stream was empty.
+  virtual void recovered(turn& now, bool fresh) = 0;
+  virtual void handle(const delivery& in, turn& now) = 0;
+  /// All facts so far are stored: what is to be done next, seen from the committed state. Records nothing.
+  virtual void committed(const clock_reading& now, outputs& out) = 0;
+  /// Something is outstanding that no new message would bring back to mind: it must not retire.
+  virtual bool busy() const = 0;
+  /// A snapshot of the state after the last commit, where it is worth one.
+  virtual std::optional<std::string> snapshot(std::int64_t tail_events, std::size_t tail_bytes) {
+    static_cast<void>(tail_events), static_cast<void>(tail_bytes);
+    return std::nullopt;
+  }
+};
+
+enum class append_verdict : std::uint8_t {
+  stored,
+  not_stored,  ///< and never will be: fenced, refused or taken from the queue
+};
+
+/// An entity's whole life: recover, take turns, retire. One append of a stream is out at most.
+class entity_core {
+ public:
+  entity_core(entity_key key, std::unique_ptr<entity> self, std::size_t queue_max);
+
+  /// Once, before anything is handled. Messages that came earlier wait.
+  void recover(const stream_history& history, const clock_reading& now, outputs& out);
+  void deliver(delivery in, const clock_reading& now, outputs& out);
+  void appended(append_verdict verdict, const clock_reading& now, outputs& out);
+  /// Answers everybody who waits, as the entity is about to end: what they asked may or may not be stored.
+  void abandon(rejection why, const std::string& detail, outputs& out);
+
+  const entity_key& key() const { return key_; }
+  bool alive() const { return phase_ != phase::failed; }
+  bool recovering() const { return phase_ == phase::recovering; }
+  /// Nothing is queued, out, waited for or to be watched: the stream can bring it all back.
+  bool can_retire() const;
+  std::int64_t version() const { return version_; }
+  std::size_t queued() const { return queue_.size(); }
+
+ private:
+  enum class phase : std::uint8_t { recovering, ready, appending, failed };
+
+  void take_turns(const clock_reading& now, outputs& out);
+  void finish(turn& done, outputs& out);
+  void release(outputs& after, const clock_reading& now, outputs& out);
+  void fail(const std::string& why, outputs& out);
+  void offer_snapshot(outputs& out);
+
+  entity_key key_;
+  std::unique_ptr<entity> self_;
+  std::size_t queue_max_;
+  phase phase_ = phase::recovering;
+  std::vector<delivery> queue_;
+  std::vector<requester> waiting_;  ///< edge requests taken in and not answered yet
+  bool unhurried_ = false;          ///< the append that is out is in no hurry
+  outputs held_;                    ///< leaves when the append that is out is stored
+  std::int64_t version_ = 0;        ///< events of the stream, the append that is out included
+  std::int64_t tail_events_ = 0;    ///< since the last snapshot
+  std::size_t tail_bytes_ = 0;
+};
+
+}  // namespace sb

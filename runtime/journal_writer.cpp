@@ -1,0 +1,261 @@
+#include "runtime/journal_writer.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <set>
+
+#include "storage/hash_chain.hpp"
+
+namespace sb {
+
+void journal_writer::own(const shard_head& head, writer_events& out) {
+  if (shards_.contains(head.shard)) lose(head.shard, "claimed anew by this node", out);
+  shard_state fresh;
+  fresh.head = head;
+  shards_[head.shard] = std::move(fresh);
+}
+
+void journal_writer::disown(shard_id shard, writer_events& out) { lose(shard, "given up", out); }
+
+std::vector<shard_head> journal_writer::owned() const {
+  std::vector<shard_head> heads;
+  heads.reserve(shards_.size());
+  for (const auto& [id, shard] : shards_) heads.push_back(shard.head);
+  return heads;
+}
+
+void journal_writer::enqueue(pending_write write, writer_events& out) {
+  const auto shard = shards_.find(write.shard);
+  if (shard == shards_.end() || queue_.size() >= queue_max_) return refuse(write, out);
+  auto [version, first_seen] = shard->second.next_version.try_emplace(write.stream, write.what.version);
+  if (!first_seen && version->second != write.what.version) return refuse(write, out);
+  version->second = write.what.version + write.what.events;
+  if (write.what.urgent) ++urgent_;
+  queue_.push_back(std::move(write));
+}
+
+void journal_writer::hurry(shard_id shard, const stream_id& stream) {
+  // At most one append of a stream is out, and an unhurried one is among the newest.
+  const auto found = std::find_if(queue_.rbegin(), queue_.rend(),
+                                  [&](const pending_write& write) { return write.shard == shard && write.stream == stream; });
+  if (found == queue_.rend() || found->what.urgent) return;
+  found->what.urgent = true;
+  ++urgent_;
+}
+
+void journal_writer::barrier(std::uint64_t token, shard_id shard, const stream_id& stream, writer_events& out) {
+  std::erase_if(queue_, [&](pending_write& write) {
+    if (write.shard != shard || (!stream.empty() && write.stream != stream)) return false;
+    if (write.what.urgent) --urgent_;
+    out.push_back(write_verdict{write.token, append_verdict::not_stored});
+    return true;
+  });
+  barriers_.push_back({token, shard, stream});
+  pass_barriers(out);
+}
+
+void journal_writer::forget(shard_id shard, const stream_id& stream) {
+  if (const auto found = shards_.find(shard); found != shards_.end()) found->second.next_version.erase(stream);
+}
+
+writer_step journal_writer::next() {
+  if (out_) return idle_step{};
+  if (!resolving_.empty()) {
+    claim_step claim;
+    for (const auto id : resolving_) {
+      const auto& head = shards_.at(id).head;
+      claim.shards.push_back({id, head.epoch, head.incarnation});
+    }
+    out_ = true;
+    return claim;
+  }
+  if (queue_.empty()) return idle_step{};
+
+  std::map<shard_id, std::vector<pending_write>> taken;
+  std::deque<pending_write> left;
+  std::size_t count = 0;
+  while (!queue_.empty()) {
+    auto& write = queue_.front();
+    const bool one_only = shards_.at(write.shard).alone && taken.contains(write.shard);
+    if (count < rows_max_ && !one_only) {
+      if (write.what.urgent) --urgent_;
+      taken[write.shard].push_back(std::move(write));
+      ++count;
+      queue_.pop_front();
+    } else if (one_only) {
+      left.push_back(std::move(write));
+      queue_.pop_front();
+    } else {
+      break;
+    }
+  }
+  for (auto write = left.rbegin(); write != left.rend(); ++write) queue_.push_front(std::move(*write));
+
+  append_step append;
+  for (auto& [id, writes] : taken) {
+    auto& shard = shards_.at(id);
+    shard_append part;
+    part.shard = id;
+    part.epoch = shard.head.epoch;
+    part.head_before = shard.head.head;
+    digest previous = shard.head.head_hash;
+    shard.in_flight = std::move(writes);
+    for (auto& write : shard.in_flight) {
+      journal_row row;
+      row.shard = id;
+      row.seq = part.head_before + static_cast<std::int64_t>(part.rows.size()) + 1;
+      row.stream = write.stream;
+      row.version = write.what.version;
+      row.events = write.what.events;
+      row.at = write.what.at;
+      row.epoch = part.epoch;
+      row.body = write.what.body;
+      row.hash = chain(previous, row);
+      previous = row.hash;
+      part.rows.push_back(std::move(row));
+    }
+    shard.rows = part.rows;
+    sent_.push_back(id);
+    append.parts.push_back(std::move(part));
+  }
+  out_ = true;
+  return append;
+}
+
+void journal_writer::append_done(const std::vector<append_outcome>& outcomes, writer_events& out) {
+  out_ = false;
+  auto unanswered = std::exchange(sent_, {});
+  for (const auto& outcome : outcomes) {
+    const auto found = shards_.find(outcome.shard);
+    if (std::erase(unanswered, outcome.shard) == 0 || found == shards_.end()) continue;
+    auto& shard = found->second;
+    switch (outcome.status) {
+      case append_status::stored:
+        shard.alone = false;
+        stored(shard, out);
+        break;
+      case append_status::fenced:
+        lose(outcome.shard, "fenced: another epoch or head is in force", out);
+        break;
+      case append_status::data_refused:
+        if (shard.in_flight.size() > 1) {  // find the row that is refused; the others are good
+          back_to_queue(shard);
+          shard.alone = true;
+        } else {
+          out.push_back(row_refused{outcome.shard, shard.in_flight.front().stream, outcome.detail});
+          for (auto& write : shard.in_flight) refuse(write, out);
+          shard.in_flight.clear();
+          shard.rows.clear();
+        }
+        break;
+      case append_status::unknown_commit:
+        resolving_.push_back(outcome.shard);
+        break;
+      case append_status::not_attempted:
+        back_to_queue(shard);
+        break;
+    }
+  }
+  for (const auto shard : unanswered) {  // a part without an outcome may be stored like any other
+    if (shards_.contains(shard)) resolving_.push_back(shard);
+  }
+  std::sort(resolving_.begin(), resolving_.end());
+  pass_barriers(out);
+}
+
+void journal_writer::claim_done(const std::vector<claim_outcome>& outcomes, const node_identity& self, writer_events& out) {
+  out_ = false;
+  for (const auto& outcome : outcomes) {
+    const auto found = shards_.find(outcome.shard);
+    if (found == shards_.end() || std::find(resolving_.begin(), resolving_.end(), outcome.shard) == resolving_.end()) continue;
+    if (outcome.status == claim_status::unknown) continue;  // asked again
+    std::erase(resolving_, outcome.shard);
+    if (outcome.status == claim_status::lost) {
+      lose(outcome.shard, "an unknown commit could not be resolved: the shard was claimed by another", out);
+      continue;
+    }
+    auto& shard = found->second;
+    const auto before = shard.head;
+    const auto sent = static_cast<std::int64_t>(shard.rows.size());
+    shard.head.epoch = outcome.head.epoch;
+    shard.head.incarnation = self.incarnation;
+    const bool none_stored = outcome.head.head == before.head && outcome.head.head_hash == before.head_hash;
+    const bool all_stored = !shard.rows.empty() && outcome.head.head == before.head + sent && outcome.head.head_hash == shard.rows.back().hash;
+    if (all_stored) {
+      stored(shard, out);
+    } else if (none_stored) {
+      back_to_queue(shard);  // appended again, now under the new epoch
+    } else {
+      lose(outcome.shard, "after an unknown commit the head is neither ours nor what it was", out);
+    }
+  }
+  pass_barriers(out);
+}
+
+void journal_writer::stored(shard_state& shard, writer_events& out) {
+  if (shard.rows.empty()) return;
+  shard.head.head = shard.rows.back().seq;
+  shard.head.head_hash = shard.rows.back().hash;
+  for (const auto& write : shard.in_flight) out.push_back(write_verdict{write.token, append_verdict::stored});
+  out.push_back(committed_rows{shard.head.shard, std::move(shard.rows)});
+  shard.in_flight.clear();
+  shard.rows.clear();
+}
+
+void journal_writer::back_to_queue(shard_state& shard) {
+  for (auto write = shard.in_flight.rbegin(); write != shard.in_flight.rend(); ++write) {
+    if (write->what.urgent) ++urgent_;
+    queue_.push_front(std::move(*write));
+  }
+  shard.in_flight.clear();
+  shard.rows.clear();
+}
+
+void journal_writer::refuse(pending_write& write, writer_events& out) {
+  // The entity ends and replays: whatever it appends next is the first that we hear of the stream again.
+  forget(write.shard, write.stream);
+  out.push_back(write_verdict{write.token, append_verdict::not_stored});
+}
+
+void journal_writer::lose(shard_id id, const std::string& why, writer_events& out) {
+  const auto found = shards_.find(id);
+  if (found == shards_.end()) return;
+  auto gone = std::move(found->second);
+  shards_.erase(found);
+  std::erase(resolving_, id);
+  for (const auto& write : gone.in_flight) out.push_back(write_verdict{write.token, append_verdict::not_stored});
+  std::erase_if(queue_, [&](const pending_write& write) {
+    if (write.shard != id) return false;
+    if (write.what.urgent) --urgent_;
+    out.push_back(write_verdict{write.token, append_verdict::not_stored});
+    return true;
+  });
+  out.push_back(shard_lost{id, why});
+  pass_barriers(out);
+}
+
+bool journal_writer::in_flight(shard_id shard, const stream_id& stream) const {
+  const auto found = shards_.find(shard);
+  if (found == shards_.end()) return false;
+  const auto& writes = found->second.in_flight;
+  return std::any_of(writes.begin(), writes.end(), [&](const pending_write& write) { return stream.empty() || write.stream == stream; });
+}
+
+void journal_writer::pass_barriers(writer_events& out) {
+  std::erase_if(barriers_, [&](const waiting_barrier& waiting) {
+    if (in_flight(waiting.shard, waiting.stream)) return false;
+    // A write that went back to the queue after the barrier came was never stored; nor will it be.
+    std::erase_if(queue_, [&](pending_write& write) {
+      if (write.shard != waiting.shard || (!waiting.stream.empty() && write.stream != waiting.stream)) return false;
+      if (write.what.urgent) --urgent_;
+      out.push_back(write_verdict{write.token, append_verdict::not_stored});
+      return true;
+    });
+    if (const auto found = shards_.find(waiting.shard); waiting.stream.empty() && found != shards_.end()) found->second.next_version.clear();
+    forget(waiting.shard, waiting.stream);
+    out.push_back(barrier_passed{waiting.token});
+    return true;
+  });
+}
+
+}  // namespace sb

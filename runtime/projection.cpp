@@ -1,0 +1,92 @@
+#include "runtime/projection.hpp"
+
+#include "storage/event_codec.hpp"
+#include "storage/order_events.hpp"
+
+namespace sb {
+
+projection::projection(std::int32_t utc_offset_minutes, load_order orders, load_position positions)
+    : utc_offset_minutes_{utc_offset_minutes}, load_order_{std::move(orders)}, load_position_{std::move(positions)} {}
+
+void projection::follow(shard_id shard, std::int64_t cursor) {
+  drop(shard);
+  auto& state = shards_[shard];
+  state.read = cursor;
+  state.taken = cursor;
+}
+
+void projection::drop(shard_id shard) {
+  shards_.erase(shard);
+  std::erase_if(open_, [&](const auto& entry) {
+    const auto key = key_of(entry.first);
+    return key && shard_of(*key) == shard;
+  });
+  std::erase_if(positions_, [&](const auto& entry) { return shard_of(shard_role::trade, entry.first.organization) == shard; });
+}
+
+std::int64_t projection::position_of(shard_id shard) const {
+  const auto found = shards_.find(shard);
+  return found == shards_.end() ? 0 : found->second.read;
+}
+
+bool projection::fold(shard_id shard, const std::vector<journal_row>& rows) {
+  const auto found = shards_.find(shard);
+  if (found == shards_.end()) return true;
+  auto& state = found->second;
+  for (const auto& row : rows) {
+    if (row.seq <= state.read) continue;
+    if (row.seq != state.read + 1) return false;
+    state.read = row.seq;
+    const auto key = key_of(row.stream);
+    if (key && key->kind == entity_kind::order) fold_row(state, *key, row);
+  }
+  return true;
+}
+
+void projection::fold_row(shard_state& shard, const entity_key& key, const journal_row& row) {
+  auto known = open_.find(row.stream);
+  if (known == open_.end()) {
+    known = open_.emplace(row.stream, row.version == 1 ? order_state{} : load_order_(key, row.version)).first;
+  }
+  auto& order = known->second;
+  if (order.version >= row.version + row.events - 1) return;  // loaded from a stream that was ahead of the cursor
+  std::string why;
+  const auto events = unpack(row.body, why);
+  if (!events) return shard.unreadable.push_back(row.stream + ": " + why);
+  for (const auto& event : *events) {
+    const auto fact = decode_order_event(event, why);
+    if (!fact) return shard.unreadable.push_back(row.stream + ": " + why);
+    evolve(order, *fact, row.at);
+    if (const auto* fill = std::get_if<order_filled>(&*fact)) {
+      const position_key at{key.organization, fill->account, fill->exchange, fill->symbol, fill->product};
+      auto held = positions_.find(at);
+      if (held == positions_.end()) held = positions_.emplace(at, load_position_(at)).first;
+      apply_fill(held->second, fill->direction, fill->quantity, fill->price, day_of(fill->at, utc_offset_minutes_));
+      shard.changed_positions[at] = row.seq;
+    }
+  }
+  shard.changed[key.id] = {key.id, key.organization, order, row.shard, row.seq};
+}
+
+projection_batch projection::take(shard_id shard) {
+  projection_batch batch;
+  batch.shard = shard;
+  const auto found = shards_.find(shard);
+  if (found == shards_.end()) return batch;
+  auto& state = found->second;
+  batch.cursor_before = state.taken;
+  batch.cursor = state.read;
+  state.taken = state.read;
+  for (auto& [id, order] : state.changed) {
+    if (is_closed(order.state.status)) open_.erase(stream_of(order_key(order.organization, id)));
+    batch.orders.push_back(std::move(order));
+  }
+  for (const auto& [key, seq] : state.changed_positions) batch.positions.push_back({key, positions_.at(key), seq});
+  batch.unreadable = std::move(state.unreadable);
+  state.changed.clear();
+  state.changed_positions.clear();
+  state.unreadable.clear();
+  return batch;
+}
+
+}  // namespace sb

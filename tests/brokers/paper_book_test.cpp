@@ -1,0 +1,403 @@
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <limits>
+#include <map>
+#include <sstream>
+#include <unordered_set>
+
+#include "actors/trade/brokers/dice.hpp"
+#include "actors/trade/brokers/paper_desk.hpp"
+#include "actors/trade/brokers/paper_log.hpp"
+#include "tests/brokers/paper_fixture.hpp"
+
+using namespace sb;
+using namespace sb::paper_test;
+using broker::book_state;
+
+namespace {
+
+constexpr broker::moment noon{{1'000'000}, {1'800'000'000'000}};
+
+std::vector<paper_output> place(paper_desk& desk, const broker::place& order) {
+  const paper_input input = paper_request<broker::place>{1, order};
+  return desk.run({&input, 1}, noon);
+}
+std::vector<broker::book_order> book_of(paper_desk& desk, account_id account) {
+  const paper_input input = paper_request<broker::read_book>{1, {account, false, "", 5000}};
+  return std::get<broker::book_page>(std::get<broker::book_answer>(desk.run({&input, 1}, noon).front().body)).orders;
+}
+paper_log_summary summary_of(const std::filesystem::path& file) {
+  std::ifstream in{file, std::ios::binary};
+  return summarize_paper_log(in);
+}
+std::string line_of(std::int64_t number, const paper::record& fact) {
+  std::string line;
+  paper::append_line(line, number, fact);
+  return line;
+}
+
+/// A day of everything: orders, ticks, cancels, faults, from one seed.
+std::vector<std::vector<paper_input>> day_of(std::uint64_t seed, int batches) {
+  dice roll{seed};
+  std::vector<std::vector<paper_input>> day;
+  int orders = 0;
+  for (int i = 0; i < batches; ++i) {
+    auto& batch = day.emplace_back();
+    for (auto left = roll.between(1, 4); left > 0; --left) {
+      const auto what = roll.between(1, 10);
+      const auto paise = 150'000 + 5 * roll.between(-20, 20);
+      if (what <= 5) {
+        auto order = roll.between(0, 1) == 0 ? buy("", 1, paise) : sell("", 1, paise);
+        order.id = "o" + std::to_string(roll.between(1, 8) == 1 ? roll.between(1, orders + 1) : ++orders);
+        order.quantity = roll.between(1, 50);
+        order.account = roll.between(0, 1) == 0 ? anna : ben;
+        if (roll.between(1, 6) == 1) order = ioc(order);
+        if (roll.between(1, 6) == 1) order = at_market(order);
+        if (roll.between(1, 20) == 1) order.price.ticks += 1;
+        batch.emplace_back(paper_request<broker::place>{static_cast<request_token>(i), order});
+      } else if (what <= 7) {
+        const std::string id = "o" + std::to_string(roll.between(1, orders + 3));
+        batch.emplace_back(paper_request<broker::cancel>{static_cast<request_token>(i), {id, anna, ""}});
+      } else if (what == 10 && roll.between(1, 20) == 1) {
+        batch.emplace_back(trading_day_end{});
+      } else {
+        batch.emplace_back(broker::price_tick{"NSE", "INFY", rupees(paise), roll.between(0, 80), noon.wall});
+      }
+    }
+  }
+  return day;
+}
+void set_all_faults(fault_switches& faults) {
+  using enum paper_fault;
+  for (const auto fault :
+       {reject, slow, accept_then_hang, drop_before_accept, late_accept, late_reject, duplicate_fill})
+    REQUIRE(faults.set({fault, broker_operation::place, {}, 100'000, 0, 40}));
+  for (const auto fault : {reject, slow, accept_then_hang, drop_before_accept, late_accept})
+    REQUIRE(faults.set({fault, broker_operation::cancel, {}, 100'000, 0, 40}));
+}
+
+/// How large this process may make a file: what a full disk looks like to write(2).
+class file_size_limit {
+ public:
+  file_size_limit() {
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    old_handler_ = ::signal(SIGXFSZ, SIG_IGN);
+  }
+  ~file_size_limit() {
+    lift();
+    ::signal(SIGXFSZ, old_handler_);
+  }
+  file_size_limit(const file_size_limit&) = delete;
+  file_size_limit& operator=(const file_size_limit&) = delete;
+  void set(std::uintmax_t bytes) const {
+    rlimit now = before_;
+    now.rlim_cur = static_cast<rlim_t>(bytes);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &now) == 0);
+  }
+  void lift() const { ::setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+  void (*old_handler_)(int) = nullptr;
+};
+
+broker::moment after(int batches) { return {{noon.boot.value + batches * 10}, {noon.wall.value + batches * 10}}; }
+
+}  // namespace
+
+TEST_CASE("every record reads back as it was written") {
+  auto strange = buy("o1 %\n\t\x80\xff-", 65, 2'500'000, "M&M");
+  strange.direction = side::sell;
+  strange.type = order_type::sl_market;
+  strange.product = product_type::mtf;
+  strange.valid = validity::ioc;
+  strange.exchange = "-";
+  strange.price = {-1};
+  const auto r = GENERATE_COPY(values<paper::record>({
+      paper::placed{1, buy("o1", 1, 150'000), {7}},
+      paper::placed{std::numeric_limits<std::int64_t>::max(), strange, {-1}},
+      paper::rejected{2, 0, strange, "CODE", "", {7}},
+      paper::rejected{2, 9, buy("o1", 1, 150'000), "", "a message with blanks", {7}},
+      paper::filled{3, 10, {"PB3-1", 5, rupees(150'000), {7}}},
+      paper::repeated{3, 11, "PB3-1", {7}},
+      paper::canceled{3, 12, {7}},
+      paper::expired{3, 13, {7}},
+      paper::revoked{3, 14, "C", "late", {7}},
+      paper::blocked{"o9", anna, {7}},
+  }));
+  const std::string line = line_of(17, r);
+  CAPTURE(line);
+  REQUIRE(line.ends_with('\n'));
+  const std::string_view body = std::string_view{line}.substr(0, line.size() - 1);
+  CHECK(body.find('\n') == std::string_view::npos);
+  const auto decoded = paper::decode_line(body, 17);
+  CHECK(decoded.error == "");
+  CHECK(decoded.fact == r);
+  CHECK(paper::decode_line(body, 18).error == "the line number is not its place in the file");
+  for (std::size_t at = 0; at < body.size(); ++at) {
+    std::string damaged{body};
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    CHECK_FALSE(paper::decode_line(damaged, 17).error.empty());
+  }
+  for (std::size_t length = 0; length < body.size(); ++length)
+    CHECK_FALSE(paper::decode_line(body.substr(0, length), 17).error.empty());
+}
+
+SCENARIO("the book finds everything again") {
+  scratch_directory directory;
+  const auto file = directory / "book";
+  std::vector<broker::book_order> before;
+  std::vector<broker::report> told;
+  {
+    paper_desk desk{file, market(), {}};
+    place(desk, buy("resting", 10, 140'000));
+    place(desk, buy("in part", 10, 150'000));
+    place(desk, buy("done", 5, 150'100));
+    place(desk, buy("refused", 5, 150'101));
+    const std::vector<paper_input> more{
+        broker::price_tick{"NSE", "INFY", rupees(150'000), 9, noon.wall},
+        paper_request<broker::cancel>{2, {"unseen", anna, ""}},
+    };
+    desk.run(more, noon);
+    before = book_of(desk, anna);
+    told = desk.broker().reports_after(0, 100);
+    REQUIRE(before.size() == 4);
+    REQUIRE(told.size() == 2);
+  }
+  GIVEN("a new start") {
+    paper_desk desk{file, market(), {}};
+    THEN("orders, fills and reports are the same") {
+      CHECK(book_of(desk, anna) == before);
+      CHECK(desk.broker().reports_after(0, 100) == told);
+      CHECK(desk.broker().working_orders() == 2);
+      CHECK(summary_of(file).orders == before);
+    }
+    THEN("ids stay used, refused and blocked") {
+      CHECK(accepted(place(desk, buy("in part", 10, 150'000))).fills.size() == 1);
+      CHECK(rejection_code(place(desk, buy("refused", 5, 150'100))) == "PRICE_OFF_TICK");
+      CHECK(rejection_code(place(desk, buy("unseen", 5, 150'100))) == "CLIENT_ID_BLOCKED");
+    }
+    THEN("what rested trades on") {
+      const paper_input tick = broker::price_tick{"NSE", "INFY", rupees(140'000), 100, noon.wall};
+      CHECK(shares(desk.run({&tick, 1}, noon)) ==
+            std::vector<std::pair<order_id, std::int64_t>>{{"in part", 6}, {"resting", 10}});
+    }
+  }
+  GIVEN("a last line that is torn at any place") {
+    const std::string whole = content_of(file);
+    const std::size_t last_line = whole.rfind('\n', whole.size() - 2) + 1;
+    for (std::size_t size = last_line; size < whole.size(); ++size) {
+      overwrite(file, whole.substr(0, size));
+      CHECK(summary_of(file).error == "");
+      {
+        paper_desk desk{file, market(), {}};
+        CHECK(content_of(file) == whole.substr(0, last_line));
+        // The torn line was the block of an id: its answer never left, so the order may live.
+        CHECK(accepted(place(desk, buy("unseen", 5, 150'100))).broker_order_id == "PB5");
+      }
+      CHECK(summary_of(file).error == "");
+    }
+  }
+  GIVEN("a file that is torn in its first line") {
+    overwrite(file, "stocksbl");
+    paper_desk desk{file, market(), {}};
+    CHECK(content_of(file) == paper::header_line());
+  }
+  GIVEN("an instrument that is no longer listed") {
+    const auto other = std::make_shared<const instrument_master>(
+        std::vector<instrument>{{"NSE", "SBIN", 1, rupees(5), 0, 20, rupees(80'000)}});
+    paper_desk desk{file, other, {}};
+    THEN("its orders are still there, can be canceled and expire, and new ones are refused") {
+      CHECK(book_of(desk, anna) == before);
+      CHECK(rejection_code(place(desk, buy("new", 1, 150'000))) == "SYMBOL_UNKNOWN");
+      const paper_input cancel = paper_request<broker::cancel>{2, {"resting", anna, ""}};
+      desk.run({&cancel, 1}, noon);
+      const paper_input end = trading_day_end{};
+      desk.run({&end, 1}, noon);
+      CHECK(desk.broker().working_orders() == 0);
+    }
+  }
+}
+
+TEST_CASE("a book that cannot be trusted is refused with its line and left alone") {
+  const std::string header = paper::header_line();
+  const std::string first = line_of(2, paper::placed{1, buy("o1", 10, 150'000), {7}});
+  const auto filled = [](std::int64_t line, std::int64_t report, std::int64_t quantity) {
+    return line_of(line, paper::filled{1, report, {"PB1-" + std::to_string(report), quantity, rupees(150'000), {7}}});
+  };
+  std::string flipped = first;
+  flipped[20] = static_cast<char>(flipped[20] ^ 1);
+  struct row {
+    std::string what;
+    std::string content;
+    std::string error;
+  };
+  const auto r = GENERATE_COPY(values<row>({
+      {"another header", "something else\n" + first, "line 1: this is not a paper book"},
+      {"a flipped bit", header + flipped + filled(3, 1, 1), "line 2: the checksum does not match"},
+      {"an empty line", header + "\n" + first, "line 2: the line is too short"},
+      {"a missing line", header + filled(3, 1, 1), "line 2: the line number is not its place"},
+      {"a doubled line", header + first + first, "line 3: the line number is not its place"},
+      {"an endless line", header + std::string(5000, 'x'), "line 2: longer than a record can be"},
+      {"a fill of nothing", header + filled(2, 1, 1), "line 2: "},
+      {"a fill too many", header + first + filled(3, 1, 10) + filled(4, 2, 1), "line 4: "},
+      {"a fill too large", header + first + filled(3, 1, 11), "line 3: a fill beyond"},
+      {"a report left out", header + first + filled(3, 2, 1), "line 3: a report number is out of order"},
+      {"an order left out", header + line_of(2, paper::placed{2, buy("o1", 10, 150'000), {7}}),
+       "line 2: an order number is out of order"},
+      {"closed twice", header + first + line_of(3, paper::canceled{1, 1, {7}}) + line_of(4, paper::expired{1, 2, {7}}),
+       "line 4: "},
+      {"a repeat of no fill", header + first + line_of(3, paper::repeated{1, 1, "PB1-1", {7}}),
+       "line 3: a fill is repeated"},
+  }));
+  CAPTURE(r.what);
+  scratch_directory directory;
+  const auto file = directory / "book";
+  overwrite(file, r.content);
+  CHECK_THROWS_WITH((paper_desk{file, market(), {}}), Catch::Contains(r.error));
+  CHECK(content_of(file) == r.content);
+  CHECK_THAT(summary_of(file).error, Catch::StartsWith(r.error.substr(0, 7)));
+}
+
+TEST_CASE("a book has one owner and needs its directory") {
+  scratch_directory directory;
+  const auto file = directory / "book";
+  paper_desk desk{file, market(), {}};
+  CHECK_THROWS_WITH((paper_desk{file, market(), {}}), Catch::Contains("in use"));
+  CHECK_THROWS_WITH((paper_desk{directory / "no/such/book", market(), {}}), Catch::Contains("cannot be opened"));
+}
+
+TEST_CASE("when the disk refuses, no answer leaves and the book takes nothing more until it is opened again") {
+  scratch_directory directory;
+  const auto file = directory / "book";
+  const file_size_limit limit;
+  {
+    paper_desk desk{file, market(), {}};
+    REQUIRE(place(desk, buy("o1", 1, 150'000)).size() == 1);
+    limit.set(std::filesystem::file_size(file) + 10);  // the next line is cut in the middle
+    CHECK_THROWS_AS(place(desk, buy("o2", 1, 150'000)), paper_book_error);
+    limit.lift();
+    CHECK_THROWS_WITH(place(desk, buy("o3", 1, 150'000)), Catch::Contains("not written any more"));
+  }
+  paper_desk desk{file, market(), {}};
+  CHECK(book_of(desk, anna).size() == 1);
+  CHECK(accepted(place(desk, buy("o2", 1, 150'000))).broker_order_id == "PB2");
+}
+
+TEST_CASE("the same seed gives the same day, and a new start at any moment the same book") {
+  const std::uint64_t seed = GENERATE(1, 2, 3, 4, 5, 6, 7, 8);
+  const auto mode = GENERATE(client_id_mode::unique, client_id_mode::tag_only);
+  CAPTURE(seed, mode);
+  const auto day = day_of(seed, 300);
+  const auto live = [&](std::vector<paper::record>* facts) {
+    paper_broker broker{market(), {.seed = seed, .id_mode = mode}};
+    set_all_faults(broker.faults());
+    std::vector<paper_output> outputs;
+    for (int i = 0; i < static_cast<int>(day.size()); ++i) {
+      paper_effects effects;
+      broker.advance(after(i), effects);
+      for (const auto& input : day[static_cast<std::size_t>(i)]) broker.handle(input, after(i), effects);
+      outputs.insert(outputs.end(), effects.outputs.begin(), effects.outputs.end());
+      if (facts != nullptr) facts->insert(facts->end(), effects.facts.begin(), effects.facts.end());
+    }
+    return std::pair{std::move(outputs), broker.reports_after(0, 1'000'000)};
+  };
+  std::vector<paper::record> facts;
+  const auto first = live(&facts);
+  const auto second = live(nullptr);
+  CHECK(first.first == second.first);
+  REQUIRE(first.second.size() > 100);
+
+  // All reports that left are in the fold of the facts, in the same words; and the independent fold agrees with the
+  // engine's.
+  std::string text = paper::header_line();
+  paper_broker again{market(), {}};
+  std::int64_t line = 1;
+  for (const auto& fact : facts) {
+    paper::append_line(text, ++line, fact);
+    REQUIRE(again.restore(fact) == "");
+  }
+  CHECK(again.reports_after(0, 1'000'000) == first.second);
+  std::istringstream file{text};
+  const auto summary = summarize_paper_log(file);
+  CHECK(summary.error == "");
+  CHECK(summary.reports == again.last_report());
+  CHECK(static_cast<std::int64_t>(summary.orders.size()) == again.orders());
+  std::int64_t working = 0;
+  std::map<order_id, int> of_id;
+  for (const auto& order : summary.orders) {
+    working += order.state == book_state::working ? 1 : 0;
+    ++of_id[order.order.id];
+  }
+  CHECK(working == again.working_orders());
+  const bool doubled = std::ranges::any_of(of_id, [](const auto& entry) { return entry.second > 1; });
+  CHECK(doubled == (mode == client_id_mode::tag_only));
+}
+
+SCENARIO("kill -9 in the middle of traffic loses nothing that was answered") {
+  scratch_directory directory;
+  const auto file = directory / "book";
+  std::array<int, 2> channel{};
+  REQUIRE(::pipe(channel.data()) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    // Only what the desk let out is told to the parent, so the parent knows what a client would know.
+    ::close(channel[0]);
+    try {
+      paper_desk desk{file, market(), {}};
+      const paper_input tick = broker::price_tick{"NSE", "INFY", rupees(150'000), 7, noon.wall};
+      for (int i = 1; i <= 1'000'000; ++i) {
+        std::vector<paper_input> batch{paper_request<broker::place>{1, buy("o" + std::to_string(i), 10, 150'000)},
+                                       tick};
+        for (const auto& output : desk.run(batch, noon)) {
+          std::string told;
+          if (std::holds_alternative<broker::place_answer>(output.body)) {
+            told = "o" + std::to_string(i) + '\n';
+          } else if (const auto* report = std::get_if<broker::report>(&output.body)) {
+            told = std::get<broker::fill_report>(report->what).filled.fill_id + '\n';
+          }
+          if (::write(channel[1], told.data(), told.size()) < 0) ::_exit(1);
+        }
+      }
+    } catch (...) {
+    }
+    ::_exit(1);
+  }
+  ::close(channel[1]);
+  std::string told;
+  std::array<char, 4096> chunk{};
+  while (told.size() < 20'000) {
+    const ssize_t count = ::read(channel[0], chunk.data(), chunk.size());
+    REQUIRE(count > 0);
+    told.append(chunk.data(), static_cast<std::size_t>(count));
+  }
+  ::kill(child, SIGKILL);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFSIGNALED(status));
+  for (ssize_t count = 0; (count = ::read(channel[0], chunk.data(), chunk.size())) > 0;)
+    told.append(chunk.data(), static_cast<std::size_t>(count));
+  ::close(channel[0]);
+
+  paper_desk desk{file, market(), {}};
+  const auto summary = summary_of(file);
+  CHECK(summary.error == "");
+  std::unordered_set<std::string> known;
+  for (const auto& order : summary.orders) {
+    CHECK(known.insert(order.order.id).second);
+    for (const auto& fill : order.fills) CHECK(known.insert(fill.fill_id).second);
+  }
+  std::istringstream lines{told};
+  std::size_t answered = 0;
+  for (std::string line; std::getline(lines, line) && !lines.eof(); ++answered) {
+    if (!known.contains(line)) FAIL_CHECK("told and lost: " << line);
+  }
+  CHECK(answered > 1000);
+  CHECK(desk.broker().orders() == static_cast<std::int64_t>(summary.orders.size()));
+}

@@ -1,0 +1,135 @@
+#pragma once
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtime/entity.hpp"
+#include "runtime/journal_writer.hpp"
+#include "runtime/membership.hpp"
+#include "runtime/settlement.hpp"
+#include "runtime/stream_filter.hpp"
+
+namespace sb::simulation {
+
+class world;
+
+/// A process: the real writer, entities, settlement and membership, moved by a shard and a router that do what the actors do. A
+/// kill takes all of it; a pause freezes it while the clocks go on.
+class node {
+ public:
+  node(world& all, std::size_t number) : world_{all}, number_{number}, name_{"n" + std::to_string(number + 1)} {}
+
+  void start();
+  void kill();
+  void pause();
+  void resume();
+  bool alive() const { return alive_; }
+  bool paused() const { return paused_; }
+  bool serves(shard_id shard) const { return alive_ && shards_.contains(shard); }
+  const std::string& name() const { return name_; }
+
+  /// A message for an entity has arrived here; refused or dropped when the shard is elsewhere or the lease is over.
+  void take(delivery in);
+  /// What the broker says unasked. Kept while there is no lease.
+  void take_report(delivery in);
+  /// An answer to settlement.
+  void take_settled(const settled& in);
+  /// Ends one entity as a bug would; the next message replays it. Names the entity; nullopt when there is none.
+  std::optional<entity_key> crash_one();
+  /// Gives one shard back in good order.
+  void hand_over_one();
+  bool idle() const;
+  clock_reading clock() const;
+
+ private:
+  struct slot {
+    entity_key key;
+    std::unique_ptr<entity_core> core;  ///< null while fencing
+    std::uint64_t host = 0;
+    std::map<std::int32_t, std::int64_t> alarms;
+    std::vector<delivery> held;
+    std::int64_t used = 0;
+  };
+  struct shard {
+    bool open = false;
+    std::uint64_t life = 0;
+    std::vector<delivery> early;
+    std::map<stream_id, slot> slots;
+    stream_filter streams;
+  };
+
+  /// Something that happens inside this process: not at all when it was killed since, later when it is paused.
+  void later(std::int64_t delay, std::function<void()> what);
+  void run_here(std::uint64_t life, std::function<void()> what);
+
+  // ---- entities ----
+  void route(delivery in);
+  slot& slot_of(shard_id id, const entity_key& key);
+  void spawn(shard_id id, slot& entry);
+  void read_history(shard_id id, const stream_id& stream, std::uint64_t host);
+  template <class Input>
+  void drive(shard_id id, slot& entry, Input input);
+  void perform(shard_id id, slot& entry, outputs& out);
+  void fire(shard_id id, const stream_id& stream, std::uint64_t host, std::int32_t alarm_id, std::int64_t due);
+  void end_entity(shard_id id, slot& entry, const std::string& why);
+  void retire_idle();
+  slot* find(shard_id id, const stream_id& stream, std::uint64_t host);
+  void refuse(const requester& to, rejection why);
+  void call_broker(const broker_call& call);
+
+  // ---- journal ----
+  void tell(writer_events events);
+  void act(writer_event& event);
+  void schedule_step();
+  void step();
+  void send_append(append_step step);
+  void send_claim(claim_step step);
+  void open_shard(shard_id id);
+  void read_contents(shard_id id, std::uint64_t life);
+  void close_shard(shard_id id, rejection why);
+
+  // ---- cluster and settlement ----
+  void beat();
+  void tick();
+  void own(const shard_head& head);
+  template <class Input>
+  void settle(Input input);
+  void read_rows(shard_id id, std::int64_t after);
+
+  world& world_;
+  std::size_t number_;
+  std::string name_;
+  std::uint64_t life_ = 0;  ///< counts starts
+  bool alive_ = false;
+  bool paused_ = false;
+  std::vector<std::function<void()>> frozen_;
+
+  // Everything below is gone with the process.
+  std::int64_t incarnation_ = 0;
+  std::unique_ptr<journal_writer> writer_;
+  std::unique_ptr<settlement> settlement_;
+  std::unique_ptr<membership> members_;
+  std::unique_ptr<lease> lease_;
+  std::set<shard_id> owned_;
+  bool blind_ = false;
+  std::map<shard_id, shard> shards_;
+  std::uint64_t last_token_ = 0;
+  struct write_origin {
+    shard_id id;
+    stream_id stream;
+    std::uint64_t host;
+  };
+  std::map<std::uint64_t, write_origin> writes_;
+  std::map<std::uint64_t, write_origin> barriers_;  ///< an empty stream: the whole shard, `host` is its life
+  bool step_planned_ = false;
+  std::map<shard_id, std::int64_t> reading_;
+  std::map<shard_id, std::int64_t> cursors_;
+  std::vector<delivery> reports_;
+};
+
+}  // namespace sb::simulation

@@ -1,0 +1,124 @@
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// What makes a simulation repeatable: one source of chance, one order of events, and a record of both.
+namespace sb::simulation {
+
+/// A sentence that must always hold does not. Ends the run.
+struct broken_invariant : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// SplitMix64: the same numbers on every machine.
+class dice {
+ public:
+  explicit dice(std::uint64_t seed) : state_{seed} {}
+
+  std::uint64_t next() {
+    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15ULL);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+  }
+  /// [from, to]
+  std::int64_t between(std::int64_t from, std::int64_t to) {
+    return from + static_cast<std::int64_t>(next() % static_cast<std::uint64_t>(to - from + 1));
+  }
+  std::size_t index(std::size_t size) { return static_cast<std::size_t>(next() % size); }
+  bool chance(std::int64_t per_mille) { return static_cast<std::int64_t>(next() % 1'000) < per_mille; }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// Everything that happened, as a hash; and as lines where somebody wants to read it.
+class trace {
+ public:
+  explicit trace(bool keep) : keep_{keep} {}
+
+  template <class... Parts>
+  void note(std::int64_t now, const Parts&... parts) {
+    mix(static_cast<std::uint64_t>(now));
+    (take(parts), ...);
+    if (!keep_) return;
+    std::string line = std::to_string(now);
+    ((line += ' ', line += text(parts)), ...);
+    lines_.push_back(std::move(line));
+  }
+  std::uint64_t hash() const { return hash_; }
+  const std::vector<std::string>& lines() const { return lines_; }
+
+ private:
+  void mix(std::uint64_t value) { hash_ = (hash_ ^ value) * 0x100000001b3ULL ^ (hash_ >> 29); }
+  template <class Part>
+  void take(const Part& part) {
+    if constexpr (std::is_integral_v<Part>) {
+      mix(static_cast<std::uint64_t>(part));
+    } else {
+      for (const char c : std::string_view{part}) mix(static_cast<unsigned char>(c));
+    }
+  }
+  template <class Part>
+  static std::string text(const Part& part) {
+    if constexpr (std::is_integral_v<Part>) {
+      return std::to_string(part);
+    } else {
+      return std::string{std::string_view{part}};
+    }
+  }
+
+  bool keep_;
+  std::uint64_t hash_ = 0xcbf29ce484222325ULL;
+  std::vector<std::string> lines_;
+};
+
+/// Virtual time in milliseconds. Events of the same moment happen in the order in which they were planned.
+class timeline {
+ public:
+  std::int64_t now() const { return now_; }
+
+  void at(std::int64_t when, std::function<void()> what) {
+    events_.push_back({std::max(when, now_), ++planned_, std::move(what)});
+    std::push_heap(events_.begin(), events_.end(), later);
+  }
+  void after(std::int64_t delay, std::function<void()> what) { at(now_ + delay, std::move(what)); }
+
+  /// Runs everything up to and including `until`.
+  void run(std::int64_t until) {
+    while (!events_.empty() && events_.front().when <= until) {
+      std::pop_heap(events_.begin(), events_.end(), later);
+      auto next = std::move(events_.back());
+      events_.pop_back();
+      now_ = next.when;
+      ++done_;
+      next.what();
+    }
+    now_ = std::max(now_, until);
+  }
+  std::uint64_t done() const { return done_; }
+
+ private:
+  struct event {
+    std::int64_t when;
+    std::uint64_t order;
+    std::function<void()> what;
+  };
+  static bool later(const event& a, const event& b) {
+    return a.when != b.when ? a.when > b.when : a.order > b.order;
+  }
+
+  std::int64_t now_ = 1'000'000;  ///< not zero: 0 means "no deadline" in an envelope
+  std::uint64_t planned_ = 0;
+  std::uint64_t done_ = 0;
+  std::vector<event> events_;
+};
+
+}  // namespace sb::simulation

@@ -1,0 +1,195 @@
+// What lives in PostgreSQL beside the contract: migrations, the view for people, tamper evidence, connection names.
+#include <thread>
+
+#include "database_view.hpp"
+#include "journal_worlds.hpp"
+#include "storage/postgres/migrations.hpp"
+
+namespace {
+
+using namespace sb;
+using namespace sb::test;
+
+const node_identity self{"node-a", 7};
+
+postgres::instant soon() { return postgres::from_now(generous); }
+
+}  // namespace
+
+TEST_CASE("migrations run once, in order, and by one node at a time", "[migrations]") {
+  if (!postgres_world::available()) return;
+  const auto conninfo = private_postgres::instance()->empty_database();
+  const auto count = static_cast<int>(postgres::migrations().size());
+  for (int at = 0; at < count; ++at) CHECK(postgres::migrations()[static_cast<std::size_t>(at)].version == at + 1);
+  int applied[2] = {-1, -1};
+  std::thread nodes[2];
+  for (int node = 0; node < 2; ++node) {
+    nodes[node] = std::thread{[&, node] {
+      postgres::connection database{conninfo, {"node", node}, postgres::plans::custom};
+      applied[node] = postgres::migrate(database, soon());
+    }};
+  }
+  for (auto& node : nodes) node.join();
+  CHECK(applied[0] + applied[1] == count);
+  CHECK((applied[0] == 0 || applied[1] == 0));
+  database_view view{conninfo};
+  CHECK(view.number("view_shards", "select count(*) from shard") == 256);
+}
+
+TEST_CASE("a database of a newer or another binary is refused and left alone", "[migrations]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  database_view view{world.conninfo()};
+  SECTION("newer") {
+    view.run("insert into schema_migration (version, name, sql_hash) values (99, 'future', '\\x00')");
+  }
+  SECTION("another text under a known number") {
+    view.run("update schema_migration set sql_hash = '\\x00' where version = 1");
+  }
+  SECTION("a step missing in between") { view.run("delete from schema_migration where version = 2"); }
+  const auto before = view.number("view_count", "select count(*) from schema_migration");
+  postgres::connection database{world.conninfo(), self, postgres::plans::custom};
+  CHECK_THROWS_AS(postgres::migrate(database, soon()), postgres::schema_mismatch);
+  CHECK(view.number("view_count", "") == before);
+}
+
+TEST_CASE("a setting is fixed by who comes first", "[migrations]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  postgres::connection database{world.conninfo(), self, postgres::plans::custom};
+  CHECK(postgres::fixed_setting(database, "shard_count", "64", soon()) == "64");
+  CHECK(postgres::fixed_setting(database, "shard_count", "128", soon()) == "64");
+}
+
+TEST_CASE("every change behind the journal's back breaks the chain", "[tamper]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  const auto journal = world.open(self);
+  auto owner = claimed(*journal, self, 5);
+  for (int version = 1; version <= 6; ++version) {
+    REQUIRE(append(*journal, owner.row("7/book", version, R"({"n":)" + std::to_string(version) + "}")) ==
+            append_status::stored);
+  }
+  REQUIRE(audit(*journal, 5).empty());
+  struct row {
+    const char* what;
+    const char* sql;
+  };
+  const auto r = GENERATE(values<row>({
+      {"a bit of the body", "update journal set body = set_bit(body, 77, 1 - get_bit(body, 77)) where seq = 3"},
+      {"a bit of the last row's body",
+       "update journal set body = set_bit(body, 77, 1 - get_bit(body, 77)) where seq = 6"},
+      {"a bit of the hash", "update journal set hash = set_bit(hash, 9, 1 - get_bit(hash, 9)) where seq = 3"},
+      {"the time", "update journal set at = at + 1 where seq = 3"},
+      {"the epoch", "update journal set epoch = 0 where seq = 1"},
+      {"the number of events", "update journal set events = 2 where seq = 3"},
+      {"the stream", "update journal set stream = '7/cook' where seq = 3"},
+      {"the version", "update journal set version = 99 where seq = 3"},
+      {"a row deleted", "delete from journal where seq = 3"},
+      {"the last row deleted", "delete from journal where seq = 6"},
+      {"all rows deleted", "delete from journal"},
+      {"the last row deleted and the head set back",
+       "delete from journal where seq = 6; update shard set head = 5 where id = 5"},
+      {"two bodies swapped",
+       "update journal j set body = o.body from journal o where (j.seq, o.seq) in ((3, 4), (4, 3))"},
+      {"two rows swapped",
+       "update journal set seq = 1003 where seq = 3; update journal set seq = 3 where seq = 4; "
+       "update journal set seq = 4 where seq = 1003"},
+      {"a row added at the end",
+       "insert into journal select 7, 7, at, epoch, shard, events, hash, stream, body from journal where seq = 6"},
+  }));
+  INFO(r.what);
+  database_view intruder{world.conninfo()};
+  intruder.run("set session_replication_role = replica");  // a superuser passes the append-only trigger
+  intruder.run(r.sql);
+  CHECK_FALSE(audit(*journal, 5).empty());
+}
+
+TEST_CASE("the journal refuses update, delete and truncate", "[tamper]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  database_view console{world.conninfo()};
+  const auto sql = GENERATE("update journal set at = 1", "delete from journal", "truncate journal");
+  CHECK_THROWS_AS(console.run(sql), postgres::statement_error);
+}
+
+TEST_CASE("people read events as rows", "[view]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  const auto journal = world.open(self);
+  auto owner = claimed(*journal, self, 5);
+  const principal user{principal::kind::user, organization_id{7}, user_id{12}, "token-1", "jwt"};
+  std::vector<event_record> events{{"A", 1, user, "saga", "r1", R"({"n":1.50})"},
+                                   {"B", 2, user, "saga", "r2", "{}"},
+                                   {"C", 1, {}, "saga", "r3", R"({"text":"\"q\""})"}};
+  journal_row row;
+  row.shard = 5;
+  row.seq = 1;
+  row.stream = "7/order/ORD1";
+  row.version = 4;
+  row.events = 3;
+  row.at = wall_ms{1'700'000'000'123};
+  row.epoch = 1;
+  row.body = pack(events);
+  row.hash = chain({}, row);
+  REQUIRE(journal->append({{5, 1, 0, {row}}}, generous).at(0).status == append_status::stored);
+  database_view view{world.conninfo()};
+  CHECK(view.text("view_events",
+                  "select string_agg(format('%s %s %s %s %s %s %s', version, type, schema, principal ->> 'u', "
+                  "correlation, causation, body), '; ' order by version) from journal_event") ==
+        R"(4 A 1 12 saga r1 {"n": 1.50}; 5 B 2 12 saga r2 {}; 6 C 1 0 saga r3 {"text": "\"q\""})");
+  CHECK(view.text("view_time",
+                  "select to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') from journal_event "
+                  "where version = 4") == "2023-11-14 22:13:20.123");
+}
+
+TEST_CASE("a connection is recognizable, guarded and durable", "[connection]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  const node_identity longest{"abcdefghijklmnopqrstuvwxyz.1234", 9'223'372'036'854'775'807};
+  postgres::connection database{world.conninfo(), longest, postgres::plans::generic};
+  const postgres::statement look{"look", R"(
+    select current_setting('application_name') || ' ' || current_setting('synchronous_commit') || ' ' ||
+      current_setting('statement_timeout') || ' ' || current_setting('idle_in_transaction_session_timeout') || ' ' ||
+      current_setting('client_connection_check_interval') || ' ' || current_setting('lock_timeout'))"};
+  CHECK(database.run(look, {}, soon()).text(0, 0) ==
+        "stocksblitz/abcdefghijklmnopqrstuvwxyz.1234/9223372036854775807 on 30s 5s 1s 0");
+  const auto bad = GENERATE(as<std::string>{}, "", "abcdefghijklmnopqrstuvwxyz.12345", "a/b", "a b", "\xC3\xA4");
+  CHECK_THROWS_AS(postgres::application_name({bad, 1}), std::invalid_argument);
+  CHECK_THROWS_AS(postgres_journal(world.conninfo(), {bad, 1}), std::invalid_argument);
+}
+
+TEST_CASE("a claim leaves no lock time-out behind for the appends", "[connection]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  postgres::connection holder{world.conninfo(), {"stranger", 1}, postgres::plans::custom};
+  const auto journal = world.open(self);
+  claimed(*journal, self, 5);
+  holder.script("begin; select 1 from shard where id = 5 for update", soon());
+  CHECK(journal->claim({{5, 1, 7}}, self, 10ms, 300ms).at(0).status == claim_status::unknown);
+  shard_owner owner{journal->heads({5}, generous).at(0)};
+  append_outcome outcome;
+  std::jthread waiting{[&] { outcome = journal->append({owner.row("7/book", 1).part()}, generous).at(0); }};
+  database_view onlooker{world.conninfo()};
+  CHECK(onlooker.sees_waiting(postgres::application_name(self)));
+  CHECK(onlooker.text("view_lock_timeout",
+                      "select coalesce(string_agg(setting, ','), '') from pg_settings where name = 'lock_timeout'") ==
+        "0");
+  std::this_thread::sleep_for(500ms);  // longer than the claim's lock time-out was; only a fault makes this matter
+  holder.script("commit", soon());
+  waiting.join();
+  CHECK(outcome.status == append_status::stored);
+}
+
+TEST_CASE("the clock's skew is told in milliseconds", "[clock]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  const auto journal = world.open(self);
+  const auto now = [] {
+    return wall_ms{
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count()};
+  };
+  CHECK(std::abs(journal->clock_skew_ms(now(), generous)) < 2000);
+  CHECK(std::abs(journal->clock_skew_ms(wall_ms{now().value - 60'000}, generous) - 60'000) < 2000);
+}

@@ -1,0 +1,187 @@
+#include "storage/postgres/read_models.hpp"
+
+#include "journal_worlds.hpp"
+
+namespace {
+
+using namespace sb;
+using namespace sb::test;
+using namespace sb::postgres;
+
+const node_identity self{"node-a", 7};
+
+order_row order(const std::string& id, std::int64_t created, std::int64_t seq) {
+  order_row row;
+  row.id = id;
+  row.organization = {7};
+  row.user = {12};
+  row.account = {456};
+  row.client_order_id = "c-" + id;
+  row.exchange = "NSE";
+  row.symbol = "RELIANCE";
+  row.side = "BUY";
+  row.order_type = "LIMIT";
+  row.product_type = "INTRADAY";
+  row.validity = "DAY";
+  row.quantity = 100;
+  row.price = money{15'000'500};
+  row.state = "new";
+  row.cancel_requested = true;
+  row.broker_order_id = "b-1";
+  row.filled_quantity = 40;
+  row.average_price = money{15'000'000};
+  row.reason = "none \"yet\"";
+  row.version = 3;
+  row.created_at = {created};
+  row.updated_at = {created + 5};
+  row.day = {19'700};
+  row.shard = 5;
+  row.seq = seq;
+  return row;
+}
+
+position_row position(const std::string& symbol, std::int64_t net, std::int64_t seq) {
+  position_row row;
+  row.organization = {7};
+  row.account = {456};
+  row.exchange = "NSE";
+  row.symbol = symbol;
+  row.product_type = "INTRADAY";
+  row.day = {19'700};
+  row.day_buy_quantity = 1;
+  row.day_sell_quantity = 2;
+  row.day_buy_value = money{3};
+  row.day_sell_value = money{4};
+  row.net_buy_quantity = 5;
+  row.net_sell_quantity = 6;
+  row.net_buy_value = money{7};
+  row.net_sell_value = money{8};
+  row.net_quantity = net;
+  row.average_price = money{9};
+  row.realized_pnl = money{-10};
+  row.last_price = money{11};
+  row.last_fill_at = {12};
+  row.updated_at = {13};
+  row.shard = 5;
+  row.seq = seq;
+  return row;
+}
+
+std::vector<std::string> ids(const std::vector<order_row>& rows) {
+  std::vector<std::string> out;
+  for (const auto& row : rows) out.push_back(row.id);
+  return out;
+}
+
+using names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a batch writes rows and cursor together, or nothing", "[read models]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  read_models models{world.conninfo(), self};
+  REQUIRE(
+      models.apply({"orders", 5, 0, 10, {order("A", 100, 9), order("B", 200, 10)}, {position("X", 3, 10)}}, generous));
+  CHECK(models.list_orders({{7}, {}, {}, {}, {}, {}, {}}, 10, {}, generous) ==
+        std::vector<order_row>{order("B", 200, 10), order("A", 100, 9)});
+  CHECK(models.list_positions({7}, {456}, generous) == std::vector<position_row>{position("X", 3, 10)});
+
+  auto changed = order("A", 100, 12);
+  changed.state = "filled";
+  SECTION("from the stored cursor it goes on, in another shard's cursor from zero") {
+    CHECK(models.apply({"orders", 5, 10, 12, {changed}, {position("X", 4, 12), position("Y", 1, 12)}}, generous));
+    CHECK(models.apply({"orders", 6, 0, 3, {}, {}}, generous));
+    CHECK(models.list_orders({{7}, {}, {}, {}, {}, {}, {}}, 10, {}, generous).at(1) == changed);
+    CHECK(models.list_positions({7}, {456}, generous).at(0).net_quantity == 4);
+    const auto cursors = models.cursors("orders", generous);
+    REQUIRE(cursors.size() == 2);
+    CHECK(cursors[0].shard == 5);
+    CHECK(cursors[0].seq == 12);
+    CHECK(cursors[1].seq == 3);
+    CHECK(models.cursors("positions", generous).empty());
+  }
+  SECTION("from any other place it is refused whole") {
+    const auto expected = GENERATE(0, 9, 11, 12);
+    CHECK_FALSE(models.apply({"orders", 5, expected, 12, {changed}, {position("X", 4, 12)}}, generous));
+    CHECK_FALSE(models.apply({"never seen", 5, 1, 12, {changed}, {position("X", 4, 12)}}, generous));
+    CHECK(models.list_orders({{7}, {}, {}, {}, {}, {}, {}}, 10, {}, generous).at(1) == order("A", 100, 9));
+    CHECK(models.list_positions({7}, {456}, generous).at(0).net_quantity == 3);
+    CHECK(models.cursors("orders", generous).at(0).seq == 10);
+  }
+  SECTION("an older row does not replace a newer one, and of twins the newer counts") {
+    auto older = order("B", 200, 8);
+    older.state = "old";
+    CHECK(models.apply({"orders", 5, 10, 13, {older, changed, order("A", 100, 11)}, {position("X", 1, 10)}}, generous));
+    const auto rows = models.list_orders({{7}, {}, {}, {}, {}, {}, {}}, 10, {}, generous);
+    CHECK(rows.at(0).state == "new");
+    CHECK(rows.at(1).state == "filled");
+    CHECK(models.list_positions({7}, {456}, generous).at(0).net_quantity == 3);
+  }
+}
+
+TEST_CASE("lists filter, page and keep tenants apart", "[read models]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  read_models models{world.conninfo(), self};
+  std::vector<order_row> rows;
+  for (int n = 0; n < 6; ++n) rows.push_back(order(std::string(1, static_cast<char>('A' + n)), 100 + n / 2, n + 1));
+  rows[1].account = {457};
+  rows[2].user = {13};
+  rows[3].state = "filled";
+  rows[4].symbol = "TCS";
+  rows[5].day = {19'701};
+  rows.push_back(order("Z", 150, 7));
+  rows.back().organization = {8};
+  REQUIRE(models.apply({"orders", 5, 0, 7, rows, {}}, generous));
+
+  struct row {
+    const char* what;
+    order_filter filter;
+    names expected;
+  };
+  const auto r = GENERATE(values<row>({
+      {"all, newest first, then by id downwards", {{7}, {}, {}, {}, {}, {}, {}}, {"F", "E", "D", "C", "B", "A"}},
+      {"another organization", {{8}, {}, {}, {}, {}, {}, {}}, {"Z"}},
+      {"no such organization", {{9}, {}, {}, {}, {}, {}, {}}, {}},
+      {"account", {{7}, account_id{457}, {}, {}, {}, {}, {}}, {"B"}},
+      {"another organization's account", {{8}, account_id{457}, {}, {}, {}, {}, {}}, {}},
+      {"user", {{7}, {}, user_id{13}, {}, {}, {}, {}}, {"C"}},
+      {"state", {{7}, {}, {}, "filled", {}, {}, {}}, {"D"}},
+      {"symbol", {{7}, {}, {}, {}, "TCS", {}, {}}, {"E"}},
+      {"from is included", {{7}, {}, {}, {}, {}, wall_ms{101}, {}}, {"F", "E", "D", "C"}},
+      {"to is not", {{7}, {}, {}, {}, {}, {}, wall_ms{101}}, {"B", "A"}},
+      {"all together", {{7}, account_id{456}, user_id{12}, "new", "RELIANCE", wall_ms{100}, wall_ms{102}}, {"A"}},
+      {"a quote is only text", {{7}, {}, {}, {}, "' or true --", {}, {}}, {}},
+  }));
+  INFO(r.what);
+  CHECK(ids(models.list_orders(r.filter, 100, {}, generous)) == r.expected);
+
+  names paged;
+  std::optional<order_cursor> after;
+  for (int page = 0; page < 10; ++page) {
+    const auto some = models.list_orders(r.filter, 1, after, generous);
+    if (some.empty()) break;
+    REQUIRE(some.size() == 1);
+    paged.push_back(some[0].id);
+    after = order_cursor{some[0].created_at, some[0].id};
+  }
+  CHECK(paged == r.expected);
+
+  CHECK(models.count_orders({7}, {}, {19'700}, generous) == 5);
+  CHECK(models.count_orders({7}, user_id{12}, {19'700}, generous) == 4);
+  CHECK(models.count_orders({7}, {}, {19'701}, generous) == 1);
+  CHECK(models.count_orders({8}, user_id{13}, {19'700}, generous) == 0);
+}
+
+TEST_CASE("another organization's positions are not listed", "[read models]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  read_models models{world.conninfo(), self};
+  REQUIRE(models.apply({"positions", 5, 0, 1, {}, {position("B", 1, 1), position("A", 1, 1)}}, generous));
+  const auto rows = models.list_positions({7}, {456}, generous);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].symbol == "A");
+  CHECK(models.list_positions({8}, {456}, generous).empty());
+  CHECK(models.list_positions({7}, {457}, generous).empty());
+}

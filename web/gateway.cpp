@@ -1,0 +1,280 @@
+#include "web/gateway.hpp"
+
+#include <algorithm>
+#include <caf/all.hpp>
+
+#include "actors/protocol/node_messages.hpp"
+#include "actors/protocol/type_ids.hpp"
+
+namespace sb::web {
+namespace {
+
+constexpr std::uint32_t gateway_number = 1;
+constexpr std::int64_t slot_ms = 10;
+constexpr std::size_t slots = 8'192;  // 82 s round; longer waits are cut to it
+constexpr std::int64_t wait_max_ms = slot_ms * static_cast<std::int64_t>(slots - 2);
+constexpr std::int64_t service_wait_ms = 2'000;
+
+/// To the bridge actor: ask the tree's root.
+struct describe_tree {
+  caf::actor root;
+  boot_ms now;
+  std::function<void(tree_node&&)> done;
+};
+struct restart_in_tree {
+  caf::actor root;
+  std::string id;
+  std::function<void(bool)> done;
+};
+
+template <class Count>
+bool below(const Count& counts, const typename Count::key_type& key, std::int32_t max) {
+  const auto found = counts.find(key);
+  return found == counts.end() || found->second < max;
+}
+
+template <class Count>
+void lower(Count& counts, const typename Count::key_type& key) {
+  const auto found = counts.find(key);
+  if (found != counts.end() && --found->second <= 0) counts.erase(found);
+}
+
+}  // namespace
+
+bool credit_book::take(user_id user, organization_id organization, shard_id shard) {
+  if (total_ >= limits_.total || !below(organizations_, organization, limits_.per_organization) ||
+      !below(shards_, shard, limits_.per_shard) || (user && !below(users_, user, limits_.per_user))) {
+    return false;
+  }
+  if (user) ++users_[user];
+  ++organizations_[organization];
+  ++shards_[shard];
+  ++total_;
+  return true;
+}
+
+void credit_book::give_back(user_id user, organization_id organization, shard_id shard) {
+  if (user) lower(users_, user);
+  lower(organizations_, organization);
+  lower(shards_, shard);
+  --total_;
+}
+
+gateway::gateway(credit_limits limits, std::function<boot_ms()> clock, std::function<void(std::function<void()>)> post)
+    : credits_{limits},
+      clock_{std::move(clock)},
+      post_{std::move(post)},
+      wheel_(slots),
+      wheel_at_{clock_().value / slot_ms} {}
+
+}  // namespace sb::web
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::web::describe_tree)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::web::restart_in_tree)
+
+namespace sb::web {
+namespace {
+
+template <class... Answers>
+caf::message_handler answer_handlers(const std::function<void(std::uint64_t, answer&&)>& take,
+                                     const std::variant<Answers...>*) {
+  return caf::message_handler{
+      [take](const requester& to, Answers& body) { take(to.request, answer{std::move(body)}); }...};
+}
+
+caf::behavior bridge(caf::event_based_actor* self, const node_services& services,
+                     const std::function<void(std::uint64_t, answer&&)>& take,
+                     const std::function<void(shard_id)>& gone, const std::function<void(shard_id)>& opened,
+                     const std::function<void(boot_ms)>& leased) {
+  caf::message_handler own{
+      [gone](const shard_gone& in) { gone(in.shard); },
+      [opened](const shard_open& in) { opened(in.shard); },
+      [leased](const lease_told& in) { leased(in.until); },
+      [self](const describe_tree& ask) {
+        self->request(ask.root, std::chrono::seconds{3}, tree_ask{ask.now})
+            .then([done = ask.done](tree_node& told) { done(std::move(told)); },
+                  [done = ask.done](caf::error&) {
+                    tree_node silent;
+                    silent.state = "stopped";
+                    silent.failure = "the root supervisor does not answer";
+                    done(std::move(silent));
+                  });
+      },
+      [self](const restart_in_tree& ask) {
+        self->request(ask.root, std::chrono::seconds{3}, restart_ask{ask.id})
+            .then([done = ask.done](bool found) { done(found); }, [done = ask.done](caf::error&) { done(false); });
+      },
+      [services, id = services.node + "/gateway"](const tree_ask&) {
+        tree_node node;
+        node.id = id;
+        node.kind = "service";
+        node.role = "web";
+        return node;
+      },
+  };
+  return own.or_else(answer_handlers(take, static_cast<const answer*>(nullptr)));
+}
+
+}  // namespace
+
+caf::actor gateway::start(caf::event_based_actor* parent, const node_services& services) {
+  const std::function<void(std::uint64_t, answer &&)> take = [this](std::uint64_t request, answer&& body) {
+    post_([this, request, body = std::make_shared<answer>(std::move(body))] { answered(request, std::move(*body)); });
+  };
+  const std::function<void(shard_id)> gone = [this](shard_id shard) { post_([this, shard] { shard_ended(shard); }); };
+  const std::function<void(shard_id)> opened = [this](shard_id shard) {
+    post_([this, shard] { shard_opened(shard); });
+  };
+  const std::function<void(boot_ms)> leased = [this](boot_ms until) { post_([this, until] { lease_until_ = until; }); };
+  auto actor =
+      parent->spawn([=](caf::event_based_actor* self) { return bridge(self, services, take, gone, opened, leased); });
+  // Known to the router only when the io thread is about to forget the former bridge's shards: what it tells comes
+  // after.
+  post_([this, services, actor] { connect(services, actor); });
+  caf::anon_send(services.router, gateway_ready{gateway_number, actor});
+  return actor;
+}
+
+void gateway::connect(const node_services& services, caf::actor bridge) {
+  services_ = services;
+  bridge_ = std::move(bridge);
+  open_.clear();
+  std::vector<std::uint64_t> lost;
+  for (const auto& [request, waiting] : pending_) lost.push_back(request);
+  for (const auto request : lost) {
+    answered(request, rejected{rejection::storage_unavailable,
+                               "a part of the node restarted: look before you repeat, or repeat with the same key"});
+  }
+}
+
+std::uint64_t gateway::admit(const request_context& context, organization_id organization, shard_id shard,
+                             std::int64_t wait_ms, on_answer& done) {
+  if (draining_ || !services_) {
+    done(rejected{rejection::draining, "this node is starting or stopping"});
+    return 0;
+  }
+  if (!credits_.take(context.by.user, organization, shard)) {
+    done(rejected{rejection::overloaded, "too many requests in flight"});
+    return 0;
+  }
+  const auto request = ++last_request_;
+  pending waiting;
+  waiting.done = std::move(done);
+  waiting.user = context.by.user;
+  waiting.organization = organization;
+  waiting.shard = shard;
+  pending_.emplace(request, std::move(waiting));
+  schedule(request, wait_ms);
+  return request;
+}
+
+void gateway::schedule(std::uint64_t request, std::int64_t wait_ms) {
+  const auto due = clock_().value + std::clamp<std::int64_t>(wait_ms, slot_ms, wait_max_ms);
+  const auto slot = std::max(due / slot_ms + 1, wheel_at_ + 1);
+  wheel_[static_cast<std::size_t>(slot) % slots].push_back(request);
+}
+
+void gateway::forget_actors() {
+  services_.reset();
+  bridge_ = nullptr;
+  root_ = nullptr;
+}
+
+void gateway::on_tick() {
+  const auto now = clock_().value / slot_ms;
+  // A long pause of the process fires each slot once: everything in the wheel is due then.
+  for (auto rounds = std::min<std::int64_t>(now - wheel_at_, static_cast<std::int64_t>(slots)); rounds > 0; --rounds) {
+    const auto due = std::exchange(wheel_[static_cast<std::size_t>(now - rounds + 1) % slots], {});
+    for (const auto request : due) timed_out(request);
+  }
+  wheel_at_ = now;
+}
+
+void gateway::answered(std::uint64_t request, answer&& body) {
+  const auto found = pending_.find(request);
+  if (found == pending_.end()) return;
+  if (auto* stored = std::get_if<order_stored>(&body)) {
+    found->second.stored = std::move(stored->answer);
+    return;
+  }
+  auto waiting = std::move(found->second);
+  pending_.erase(found);
+  credits_.give_back(waiting.user, waiting.organization, waiting.shard);
+  if (!waiting.done) return;
+  const auto* refused = std::get_if<rejected>(&body);
+  if (waiting.stored && refused != nullptr && refused->why == rejection::storage_unavailable) {
+    return waiting.done(std::move(*waiting.stored));  // it is stored; only what came of it is not known here
+  }
+  waiting.done(std::move(body));
+}
+
+void gateway::timed_out(std::uint64_t request) {
+  const auto found = pending_.find(request);
+  if (found == pending_.end() || !found->second.done) return;
+  const auto done = std::exchange(found->second.done, nullptr);
+  if (found->second.stored) {
+    auto stored = std::exchange(found->second.stored, std::nullopt);
+    done(std::move(*stored));
+  } else {
+    done(rejected{rejection::storage_unavailable, "not stored in time; it may still be: repeat with the same key"});
+  }
+}
+
+void gateway::shard_ended(shard_id shard) {
+  open_.erase(shard);
+  std::vector<std::uint64_t> lost;
+  for (const auto& [request, waiting] : pending_) {
+    if (waiting.shard == shard) lost.push_back(request);
+  }
+  for (const auto request : lost) answered(request, rejected{rejection::storage_unavailable, "the shard restarted"});
+}
+
+void gateway::ask(const entity_key& to, message body, const request_context& context, std::int64_t wait_ms,
+                  on_answer done) {
+  const auto request = admit(context, to.organization, shard_of(to), wait_ms, done);
+  if (request == 0) return;
+  envelope head;
+  head.to = to;
+  head.from = {gateway_number, request};
+  head.deadline = {clock_().value + wait_ms};
+  head.by = context.by;
+  head.correlation = context.correlation;
+  head.causation = context.causation;
+  std::visit([&](auto& alternative) { caf::anon_send(services_->router, std::move(head), std::move(alternative)); },
+             body);
+}
+
+void gateway::last_price(const std::string& exchange, const std::string& symbol, on_answer done) {
+  const auto request = admit({}, {}, -1, service_wait_ms, done);
+  if (request != 0) caf::anon_send(services_->market, price_query{{gateway_number, request}, exchange, symbol});
+}
+
+void gateway::paper_fill(const order_id& order, money price, std::int64_t quantity, const request_context& context,
+                         std::int64_t wait_ms, on_answer done) {
+  const auto request = admit(context, {}, -1, wait_ms, done);
+  if (request != 0)
+    caf::anon_send(services_->broker, sb::paper_fill{{gateway_number, request}, order, quantity, price});
+}
+
+void gateway::supervision(std::function<void(tree_node&&)> done) {
+  if (!bridge_ || !root_) return done(tree_node{});
+  const std::function<void(tree_node &&)> back = [this, done = std::move(done)](tree_node&& told) {
+    post_([done, node = std::make_shared<tree_node>(std::move(told))] { done(std::move(*node)); });
+  };
+  caf::anon_send(bridge_, describe_tree{root_, clock_(), back});
+}
+
+void gateway::restart_actor(const std::string& id, const request_context&, std::function<void(bool)> done) {
+  if (!bridge_ || !root_) return done(false);
+  const std::function<void(bool)> back = [this, done = std::move(done)](bool found) {
+    post_([done, found] { done(found); });
+  };
+  caf::anon_send(bridge_, restart_in_tree{root_, id, back});
+}
+
+bool gateway::ready() const {
+  return services_.has_value() && !draining_ && open_.size() == static_cast<std::size_t>(shard_count) &&
+         clock_() <= lease_until_;
+}
+
+}  // namespace sb::web

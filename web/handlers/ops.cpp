@@ -1,0 +1,89 @@
+#include "app/version.hpp"
+#include "web/handlers/handlers.hpp"
+#include "web/order_form.hpp"
+#include "web/rendering.hpp"
+
+namespace sb::web::handlers {
+namespace {
+
+constexpr std::int64_t depth_default = 16;
+
+const tree_node* find_node(const tree_node& from, std::string_view id) {
+  if (from.id == id) return &from;
+  for (const auto& child : from.children) {
+    if (const auto* found = find_node(child, id)) return found;
+  }
+  return nullptr;
+}
+
+void answer_health(const request_ptr& request, int status, std::string_view word) {
+  json_writer out;
+  out.begin_object().member("status", word).member("version", version_text).end_object();
+  request->respond(status, std::move(out));
+}
+
+}  // namespace
+
+void fill_paper_order(const request_ptr& request) {
+  const auto& body = request->body;
+  const order_id order{body.text("order")};
+  if (!is_order_id(order)) return request->refuse(problem_code::order_not_found);
+  request->order_names = {{"order_id", order}};
+  request->services.entities.paper_fill(
+      order, body.amount("price"), body.integer("quantity"), request->context,
+      request->services.settings.client_wait_ms, [request](sb::answer&& told) {
+        request->guarded([&] {
+          if (const auto* filled = std::get_if<sb::fill_answer>(&told)) {
+            json_writer out;
+            out.begin_object().member("order_id", std::string_view{filled->order.id});
+            out.member("fill_id", std::string_view{filled->fill.fill_id});
+            out.member("quantity", filled->fill.quantity).member("price", filled->fill.price).end_object();
+            return request->respond(200, std::move(out));
+          }
+          const auto* why = std::get_if<rejected>(&told);
+          request->refuse(problem_for(why != nullptr ? *why : rejected{}, entity_kind::order));
+        });
+      });
+}
+
+void show_supervision(const request_ptr& request) {
+  request->services.entities.supervision([request](sb::tree_node&& root) {
+    request->guarded([&] {
+      const auto& query = request->query;
+      const auto* from = query.has("under") ? find_node(root, query.text("under")) : &root;
+      if (from == nullptr) return request->refuse(problem_code::actor_not_found);
+      json_writer out;
+      write_tree(out, *from, query.integer_or("depth", depth_default));
+      request->respond(200, std::move(out));
+    });
+  });
+}
+
+void restart_actor(const request_ptr& request) {
+  const std::string id{request->id};
+  request->services.entities.restart_actor(id, request->context, [request, id](bool found) {
+    request->guarded([&] {
+      if (!found) return request->refuse(problem_code::actor_not_found);
+      json_writer out;
+      out.begin_object().member("id", std::string_view{id}).member("restarting", true).end_object();
+      request->respond(202, std::move(out));
+    });
+  });
+}
+
+void show_live(const request_ptr& request) { answer_health(request, 200, "live"); }
+
+void show_ready(const request_ptr& request) {
+  const bool ready = request->services.entities.ready();
+  if (!ready) request->headers.emplace_back("Retry-After", "1");
+  answer_health(request, ready ? 200 : 503, ready ? "ready" : "not_ready");
+}
+
+void show_metrics(const request_ptr& request) {
+  http_response response;
+  response.content_type = metrics::content_type;
+  response.body = request->services.counters.expose();
+  request->respond(std::move(response));
+}
+
+}  // namespace sb::web::handlers

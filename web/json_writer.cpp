@@ -1,0 +1,101 @@
+#include "web/json_writer.hpp"
+
+#include <array>
+#include <charconv>
+
+#include "web/date_time.hpp"
+#include "web/utf8.hpp"
+
+namespace sb::web {
+
+json_writer& json_writer::key(std::string_view name) {
+  separate();
+  quoted(name);
+  out_ += ':';
+  comma_ = false;
+  return *this;
+}
+
+json_writer& json_writer::string(std::string_view text) {
+  separate();
+  quoted(text);
+  return *this;
+}
+
+json_writer& json_writer::integer(std::int64_t value) {
+  separate();
+  std::array<char, 24> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  out_.append(text.data(), end);
+  return *this;
+}
+
+json_writer& json_writer::boolean(bool value) { return raw(value ? "true" : "false"); }
+json_writer& json_writer::null() { return raw("null"); }
+json_writer& json_writer::amount(sb::money value) { return raw(format(value)); }
+json_writer& json_writer::date_time(wall_ms at) { return string(format_date_time(at)); }
+
+json_writer& json_writer::raw(std::string_view value) {
+  separate();
+  out_ += value;
+  return *this;
+}
+
+void json_writer::quoted(std::string_view text) {
+  out_ += '"';
+  std::size_t at = 0;
+  std::size_t plain = 0;  // start of what needs no change and is appended in one piece
+  const auto flush = [&] { out_.append(text, plain, at - plain); };
+  while (at < text.size()) {
+    const auto c = static_cast<unsigned char>(text[at]);
+    if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
+      ++at;
+      continue;
+    }
+    if (c >= 0x80) {
+      const std::size_t length = utf8_sequence_length(text.substr(at));
+      if (length != 0) {
+        at += length;
+        continue;
+      }
+      flush();
+      out_ += "\xEF\xBF\xBD";
+    } else {
+      flush();
+      switch (c) {
+        case '"':
+          out_ += "\\\"";
+          break;
+        case '\\':
+          out_ += "\\\\";
+          break;
+        case '\b':
+          out_ += "\\b";
+          break;
+        case '\f':
+          out_ += "\\f";
+          break;
+        case '\n':
+          out_ += "\\n";
+          break;
+        case '\r':
+          out_ += "\\r";
+          break;
+        case '\t':
+          out_ += "\\t";
+          break;
+        default: {
+          constexpr std::string_view digits = "0123456789abcdef";
+          out_ += "\\u00";
+          out_ += digits[c >> 4U];
+          out_ += digits[c & 0x0FU];
+        }
+      }
+    }
+    plain = ++at;
+  }
+  flush();
+  out_ += '"';
+}
+
+}  // namespace sb::web
