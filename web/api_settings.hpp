@@ -12,6 +12,7 @@ struct api_settings {
   std::int32_t market_protection = 500;   ///< hundredths of a percent, for MARKET orders that name none
   std::int32_t utc_offset_minutes = 330;  ///< of the exchange's trading day
   std::string currency = "INR";
+  std::string version;  ///< of the product, for health answers and the front page
 };
 
 }  // namespace sb::web

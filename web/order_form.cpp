@@ -162,8 +162,9 @@ std::variant<std::int32_t, problem> read_wait(const http_request& request, std::
     if (name != "prefer") continue;
     for (std::string_view rest = value; !rest.empty();) {
       const auto comma = std::min(rest.find(','), rest.size());
-      const auto preference = trimmed(rest.substr(0, rest.substr(0, comma).find(';')).substr(0, comma));
+      auto preference = rest.substr(0, comma);
       rest.remove_prefix(std::min(comma + 1, rest.size()));
+      preference = trimmed(preference.substr(0, preference.find(';')));  // parameters mean nothing to us
       const auto equals = preference.find('=');
       const auto what = trimmed(preference.substr(0, equals));
       if (same_word(what, "respond-async")) at_once = true;

@@ -1,6 +1,7 @@
 #include "actors/supervision/shard.hpp"
 
 #include <caf/all.hpp>
+#include <limits>
 
 #include "actors/protocol/type_ids.hpp"
 #include "actors/supervision/entity_host.hpp"
@@ -19,13 +20,23 @@ using self_ptr = caf::stateful_actor<shard_state>*;
 using phase = shard_state::phase;
 
 constexpr std::int64_t tick_ms = 50;
+constexpr std::int64_t idle_check_ms = 1'000;
 constexpr std::size_t early_max = 1'024;
 
+/// Makes sure that a tick comes when the next thing is due: soon while entities are to be woken, at the first alarm, else each
+/// second to see who is idle. A tick that is set already and comes early enough is enough.
 void keep_ticking(self_ptr self) {
   auto& state = self->state;
-  if (state.ticking || (state.slots.empty() && state.alarms.empty() && state.to_wake.empty())) return;
-  state.ticking = true;
-  self->delayed_send(self, std::chrono::milliseconds{tick_ms}, tick{});
+  const auto now = state.services.clock().boot.value;
+  auto due = std::numeric_limits<std::int64_t>::max();
+  if (!state.slots.empty()) due = now + idle_check_ms;
+  if (!state.alarms.empty()) due = std::min(due, state.alarms.begin()->first.value);
+  if (!state.to_wake.empty()) due = now;
+  if (due == std::numeric_limits<std::int64_t>::max()) return;
+  due = std::max(due, now + tick_ms);
+  if (state.tick_due.value > now && state.tick_due.value <= due + tick_ms) return;
+  state.tick_due = {due};
+  self->delayed_send(self, std::chrono::milliseconds{due - now}, tick{});
 }
 
 void refuse(self_ptr self, const requester& to, rejection why, std::string detail) {
@@ -237,11 +248,14 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
       },
       [self](tick) {
         auto& s = self->state;
-        s.ticking = false;
+        s.tick_due = {};
         const auto now = s.services.clock().boot;
         fire_alarms(self, now);
         wake_some(self);
-        retire_idle(self, now);
+        if (now.value - s.idle_checked.value >= idle_check_ms) {
+          s.idle_checked = now;
+          retire_idle(self, now);
+        }
         keep_ticking(self);
       },
       [self](const retire_told& in) {

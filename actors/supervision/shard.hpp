@@ -64,7 +64,8 @@ struct shard_state {
   std::unordered_map<stream_id, restart_window> crashes;
   std::unordered_map<stream_id, std::string> parked_because;
   std::multimap<boot_ms, set_alarm> alarms;
-  bool ticking = false;
+  boot_ms tick_due;      ///< of the earliest tick that is set; 0: none
+  boot_ms idle_checked;
   std::int64_t failures = 0;
   std::string last_failure;
   wall_ms failed_at;

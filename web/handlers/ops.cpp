@@ -1,4 +1,3 @@
-#include "app/version.hpp"
 #include "web/handlers/handlers.hpp"
 #include "web/order_form.hpp"
 #include "web/rendering.hpp"
@@ -18,7 +17,10 @@ const tree_node* find_node(const tree_node& from, std::string_view id) {
 
 void answer_health(const request_ptr& request, int status, std::string_view word) {
   json_writer out;
-  out.begin_object().member("status", word).member("version", version_text).end_object();
+  out.begin_object()
+      .member("status", word)
+      .member("version", std::string_view{request->services.settings.version})
+      .end_object();
   request->respond(status, std::move(out));
 }
 

@@ -1,4 +1,3 @@
-#include "app/version.hpp"
 #include "web/handlers/handlers.hpp"
 
 namespace sb::web::handlers {
@@ -73,7 +72,8 @@ void show_front_page(const request_ptr& request) {
   response.headers.emplace_back(
       "Content-Security-Policy",
       "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-  response.body = std::string{page_before_version} + version_text + std::string{page_after_version};
+  response.body =
+      std::string{page_before_version} + request->services.settings.version + std::string{page_after_version};
   request->respond(std::move(response));
 }
 
