@@ -230,7 +230,8 @@ void database_reader::timeline(organization_id organization, const order_id& ord
   run<std::vector<web::timeline_record>>(reads_, std::move(done), [=, this] {
     std::vector<web::timeline_record> all;
     const auto key = order_key(organization, order);
-    for (const auto& row : history_->read_streams(shard_of(key), {stream_of(key)}, within_).at(0).rows) {
+    const auto histories = history_->read_streams(shard_of(key), {stream_of(key)}, within_);
+    for (const auto& row : histories.at(0).rows) {
       std::string why;
       const auto events = unpack(row.body, why);
       if (!events)

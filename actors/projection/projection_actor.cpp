@@ -18,7 +18,8 @@ constexpr const char* projection_name = "orders";
 order_state load_order(projection_state& state, const entity_key& key, std::int64_t before_version) {
   order_state order;
   const auto stream = stream_of(key);
-  for (const auto& row : state.store->read_streams(shard_of(key), {stream}, state.settings.statement_deadline).at(0).rows) {
+  const auto histories = state.store->read_streams(shard_of(key), {stream}, state.settings.statement_deadline);
+  for (const auto& row : histories.at(0).rows) {
     if (row.version >= before_version) break;
     std::string why;
     const auto events = unpack(row.body, why);

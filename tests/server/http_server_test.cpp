@@ -182,7 +182,9 @@ TEST_CASE("responses are framed by the server and cannot split") {
   CHECK(plain.field("date").substr(25) == " GMT");
   CHECK_FALSE(plain.has("server"));
   CHECK(ask("HEAD", "/").field("content-length") == "10");
-  CHECK_FALSE(ask("GET", "/no-content").has("content-length"));
+  const auto empty = ask("GET", "/no-content");  // would begin with the body if HEAD had sent one
+  CHECK(empty.status == 204);
+  CHECK_FALSE(empty.has("content-length"));
   CHECK(ask("GET", "/not-modified").field("etag") == "\"1\"");
   CHECK(ask("GET", "/fields").head.find("X-A: b\r\nX-A: c\r\n") != std::string::npos);
   for (const char* path : {"/split", "/split-type", "/name", "/own", "/status", "/full-no-content", "/long"}) {

@@ -90,7 +90,7 @@ std::string raw_client::read_head() {
 raw_response raw_client::read_response(bool head_only) {
   raw_response out;
   out.head = read_head();
-  if (out.head.size() < 13) return {};
+  if (!out.head.starts_with("HTTP/1.1 ") || out.head.size() < 13) return {};
   const auto length = static_cast<std::size_t>(std::strtoul(out.field("content-length").c_str(), nullptr, 10));
   while (!head_only && in_.size() < length)
     if (!fill()) return {};

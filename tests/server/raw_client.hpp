@@ -9,7 +9,7 @@
 namespace sb::test {
 
 struct raw_response {
-  int status = 0;  // 0: the connection closed or stayed silent instead
+  int status = 0;  // 0: the connection closed, stayed silent, or sent what is no response
   std::string head;
   std::string body;
 

@@ -33,6 +33,8 @@ class node {
   bool serves(shard_id shard) const { return alive_ && shards_.contains(shard); }
   const std::string& name() const { return name_; }
 
+  /// Something has arrived over the network: handled when the process runs, lost when it does not.
+  void receive(std::function<void()> what) { run_here(life_, std::move(what)); }
   /// A message for an entity has arrived here; refused or dropped when the shard is elsewhere or the lease is over.
   void take(delivery in);
   /// What the broker says unasked. Kept while there is no lease.
@@ -87,8 +89,8 @@ class node {
   void act(writer_event& event);
   void schedule_step();
   void step();
-  void send_append(append_step step);
-  void send_claim(claim_step step);
+  void send_append(append_step what);
+  void send_claim(claim_step what);
   void open_shard(shard_id id);
   void read_contents(shard_id id, std::uint64_t life);
   void close_shard(shard_id id, rejection why);

@@ -159,6 +159,21 @@ TEST_CASE("a connection is recognizable, guarded and durable", "[connection]") {
   CHECK_THROWS_AS(postgres_journal(world.conninfo(), {bad, 1}), std::invalid_argument);
 }
 
+TEST_CASE("a failure at the commit counts, although the statement itself had succeeded", "[connection]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  postgres::connection database{world.conninfo(), self, postgres::plans::generic};
+  database.script("create table late_check (x bigint unique deferrable initially deferred)", soon());
+  const postgres::statement insert{"late_insert", "insert into late_check select $1::bigint returning x"};
+  CHECK(database.run(insert, postgres::parameters{}.int8(1), soon()).rows() == 1);
+  try {
+    database.run(insert, postgres::parameters{}.int8(1), soon());
+    FAIL("the duplicate was taken for stored");
+  } catch (const postgres::statement_error& failed) {
+    CHECK(failed.sqlstate == "23505");
+  }
+}
+
 TEST_CASE("a claim leaves no lock time-out behind for the appends", "[connection]") {
   if (!postgres_world::available()) return;
   postgres_world world;

@@ -221,6 +221,27 @@ TEST_CASE("a claimer frozen inside its claim owns the shard until somebody takes
   CHECK(audit(*journal, shard).empty());
 }
 
+TEST_CASE("a claim locks in ascending order, however the shards are named", "[take-over]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  database_view holder{world.conninfo()};
+  holder.run(lock_shard);
+  std::vector<claim_outcome> outcomes;
+  std::jthread claimer{[&] {
+    outcomes =
+        world.open(new_owner)->claim({{9, 0, 0}, {7, 0, 0}, {shard, 0, 0}, {3, 0, 0}}, new_owner, generous, generous);
+  }};
+  database_view onlooker{world.conninfo()};
+  REQUIRE(onlooker.sees_waiting(postgres::application_name(new_owner)));
+  // It waits for 5, so it holds 3 and nothing above 5.
+  CHECK_NOTHROW(onlooker.run("select 1 from shard where id in (7, 9) for update nowait"));
+  CHECK_THROWS_AS(onlooker.run("select 1 from shard where id = 3 for update nowait"), postgres::statement_error);
+  holder.run("rollback");
+  claimer.join();
+  REQUIRE(outcomes.size() == 4);
+  for (const auto& one : outcomes) CHECK(one.status == claim_status::claimed);
+}
+
 TEST_CASE("two claims at once over the same shards: one gets each shard, and neither waits for ever", "[take-over]") {
   if (!postgres_world::available()) return;
   postgres_world world;

@@ -132,7 +132,7 @@ void list_users(const request_ptr& request) {
   if (query.has("cursor")) {
     const auto text = base64url_decode(query.text("cursor")).value_or("");
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), after.value);
-    if (error != std::errc{} || end != text.data() + text.size() || !after)
+    if (error != std::errc{} || end != text.data() + text.size() || after.value < 1)
       return request->refuse(problem_code::validation_cursor);
   }
   request->services.database.list_persons(

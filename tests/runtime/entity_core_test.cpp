@@ -1,0 +1,258 @@
+#include <catch2/catch.hpp>
+
+#include "runtime/entity.hpp"
+#include "tests/runtime/stage.hpp"
+
+using namespace sb;
+using sb::test::stage;
+
+namespace {
+
+const entity_key counter_key{{7}, entity_kind::user, "1"};
+
+/// The simplest entity: create_user adds one and answers how many there are, get_user only answers; an alarm makes it busy.
+class counter final : public entity {
+ public:
+  bool replay(const event_record& event, wall_ms, std::string& why) override {
+    if (event.type != "counted") {
+      why = "not mine: " + event.type;
+      return false;
+    }
+    ++count_;
+    return true;
+  }
+  bool restore(const stored_snapshot& snapshot, std::string& why) override {
+    if (snapshot.body.empty()) {
+      why = "empty";
+      return false;
+    }
+    count_ = std::stoll(snapshot.body);
+    return true;
+  }
+  void recovered(turn& now, bool fresh) override {
+    if (!fresh) now.at_once(alarm_out{9, 1});
+  }
+  void handle(const delivery& in, turn& now) override {
+    if (std::holds_alternative<alarm>(in.body)) busy_ = true;
+    if (std::holds_alternative<create_user>(in.body)) {
+      ++count_;
+      event_record fact;
+      fact.type = "counted";
+      fact.body = "{}";
+      now.record(fact);
+      now.at_once(alarm_out{1, 5});
+    }
+    user_answer reply;
+    reply.user.version = count_;
+    now.reply(in.head.from, reply);
+  }
+  void committed(const clock_reading&, outputs& out) override { out.push_back(alarm_out{2, count_}); }
+  bool busy() const override { return busy_; }
+  std::optional<std::string> snapshot(std::int64_t tail_events, std::size_t) override {
+    if (tail_events < 3) return std::nullopt;
+    return std::to_string(count_);
+  }
+
+ private:
+  std::int64_t count_ = 0;
+  bool busy_ = false;
+};
+
+stage fresh(std::size_t queue_max = 8) {
+  return stage{counter_key, [] { return std::make_unique<counter>(); }, queue_max};
+}
+requester client(std::uint64_t request) { return {1, request}; }
+std::int64_t told(const stage& s, std::uint64_t request) {
+  const auto replies = s.replies<user_answer>(request);
+  return replies.size() == 1 ? replies.front().user.version : -1;
+}
+
+}  // namespace
+
+SCENARIO("nothing leaves an entity before the facts it rests on are stored") {
+  GIVEN("a command whose append is out") {
+    auto s = fresh();
+    s.clear();
+    s.give(create_user{}, client(1));
+    THEN("only what does no harm has left") {
+      CHECK(s.appending());
+      CHECK(s.reply_count(1) == 0);
+      CHECK(s.alarm_after(1) == 5);
+      CHECK_FALSE(s.alarm_after(2));
+    }
+    WHEN("it is stored") {
+      s.store();
+      THEN("the answer leaves, and then the next step") {
+        CHECK(told(s, 1) == 1);
+        CHECK(s.alarm_after(2) == 1);
+        CHECK(s.core->version() == 1);
+      }
+    }
+    WHEN("it is not stored") {
+      s.lose();
+      THEN("the entity trusts itself no longer, and its client hears that nobody knows") {
+        CHECK(s.failed());
+        CHECK_FALSE(s.core->alive());
+        REQUIRE(s.replies<rejected>(1).size() == 1);
+        CHECK(s.replies<rejected>(1).front().why == rejection::storage_unavailable);
+        CHECK(s.replies<user_answer>(1).empty());
+      }
+    }
+  }
+}
+
+SCENARIO("what is queued while an append is out becomes one append") {
+  GIVEN("one append out, and three commands and a read behind it") {
+    auto s = fresh();
+    s.give(create_user{}, client(1));
+    for (std::uint64_t request = 2; request <= 4; ++request) s.give(create_user{}, client(request));
+    s.give(get_user{}, client(5));
+    CHECK(s.all<append_out>().size() == 1);
+    CHECK(s.core->queued() == 4);
+    WHEN("the first is stored") {
+      s.store();
+      THEN("the three leave as one row that follows it, and the read waits for it") {
+        REQUIRE(s.all<append_out>().size() == 2);
+        const auto second = s.all<append_out>().back();
+        CHECK(second.version == 2);
+        CHECK(second.events == 3);
+        CHECK(second.urgent);
+        CHECK(s.reply_count(5) == 0);
+        s.store();
+        CHECK(told(s, 2) == 2);
+        CHECK(told(s, 4) == 4);
+        CHECK(told(s, 5) == 4);
+      }
+    }
+  }
+}
+
+SCENARIO("a bounded queue") {
+  auto s = fresh(2);
+  s.give(create_user{}, client(1));
+  s.give(get_user{}, client(2));
+  s.give(get_user{}, client(3));
+  WHEN("a client comes when it is full") {
+    s.give(get_user{}, client(4));
+    THEN("it is told so at once") {
+      REQUIRE(s.replies<rejected>(4).size() == 1);
+      CHECK(s.replies<rejected>(4).front().why == rejection::overloaded);
+    }
+  }
+  WHEN("a fact comes for which nobody waits") {
+    s.give(get_user{});
+    THEN("it is taken in") { CHECK(s.core->queued() == 3); }
+  }
+}
+
+SCENARIO("work that nobody wants any more is dropped") {
+  auto s = fresh();
+  s.give(create_user{}, client(1), boot_ms{s.clock_ms - 1});
+  CHECK_FALSE(s.appending());
+  REQUIRE(s.replies<rejected>(1).size() == 1);
+  CHECK(s.replies<rejected>(1).front().why == rejection::deadline_passed);
+  s.give(create_user{}, client(2), boot_ms{s.clock_ms});
+  CHECK(s.appending());
+}
+
+SCENARIO("an entity is what its stream makes of it") {
+  auto s = fresh();
+  for (std::uint64_t request = 1; request <= 2; ++request) {
+    s.give(create_user{}, client(request));
+    s.store();
+  }
+  GIVEN("a new incarnation") {
+    s.come_back();
+    CHECK(s.core->version() == 2);
+    CHECK(s.alarm_after(9) == 1);
+    s.give(get_user{}, client(3));
+    CHECK(told(s, 3) == 2);
+  }
+  GIVEN("messages that came before its history") {
+    entity_core core{counter_key, std::make_unique<counter>(), 8};
+    outputs out;
+    delivery in;
+    in.head.from = client(4);
+    in.body = get_user{};
+    core.deliver(in, s.now(), out);
+    CHECK(out.empty());
+    CHECK(core.recovering());
+    core.recover({stream_of(counter_key), std::nullopt, s.rows}, s.now(), out);
+    const auto* reply = std::get_if<reply_out>(&out.at(2));  // after the alarm of the recovery and committed()'s
+    REQUIRE(reply != nullptr);
+    CHECK(std::get<user_answer>(reply->body).user.version == 2);
+  }
+  GIVEN("a snapshot in the middle") {
+    s.snapshot = stored_snapshot{stream_of(counter_key), 1, "1"};
+    s.come_back();
+    CHECK(s.core->version() == 2);
+    s.give(get_user{}, client(5));
+    CHECK(told(s, 5) == 2);
+  }
+}
+
+TEST_CASE("a history that cannot be trusted parks the entity") {
+  struct row {
+    const char* name;
+    std::function<void(stage&)> harm;
+    const char* why;
+  };
+  const auto damage = GENERATE_COPY(values<row>({
+      {"a row is missing", [](stage& s) { s.rows.erase(s.rows.begin()); }, "gap"},
+      {"an unknown event", [](stage& s) { s.given_row({event_record{"strange", 1, {}, {}, {}, "{}"}}); }, "not mine"},
+      {"an unreadable row", [](stage& s) { s.rows.back().body = "{"; }, "version 2"},
+      {"an unreadable snapshot",
+       [](stage& s) {
+         s.snapshot = stored_snapshot{stream_of(counter_key), 1, {}};
+       },
+       "snapshot"},
+  }));
+  CAPTURE(damage.name);
+  auto s = fresh();
+  for (std::uint64_t request = 1; request <= 2; ++request) {
+    s.give(create_user{}, client(request));
+    s.store();
+  }
+  damage.harm(s);
+  s.come_back();
+  REQUIRE(s.failed());
+  CHECK_THAT(s.all<fail_out>().front().why, Catch::Contains(damage.why));
+  s.give(get_user{}, client(9));
+  CHECK(s.replies<rejected>(9).size() == 1);
+}
+
+SCENARIO("an entity retires only when its stream can bring everything back") {
+  auto s = fresh();
+  CHECK(s.core->can_retire());
+  s.give(create_user{}, client(1));
+  CHECK_FALSE(s.core->can_retire());
+  s.store();
+  CHECK(s.core->can_retire());
+  s.give(alarm{1});
+  CHECK_FALSE(s.core->can_retire());
+}
+
+SCENARIO("an entity that ends answers everybody who waits") {
+  auto s = fresh();
+  s.give(create_user{}, client(1));
+  s.give(get_user{}, client(2));
+  s.core->abandon(rejection::shard_moved, "gone", s.out);
+  for (std::uint64_t request = 1; request <= 2; ++request) {
+    REQUIRE(s.replies<rejected>(request).size() == 1);
+    CHECK(s.replies<rejected>(request).front().why == rejection::shard_moved);
+  }
+  CHECK_FALSE(s.core->alive());
+  CHECK_FALSE(s.core->can_retire());
+}
+
+SCENARIO("a snapshot is offered when the tail is long enough, with the version that it holds") {
+  auto s = fresh();
+  for (std::uint64_t request = 1; request <= 4; ++request) {
+    s.give(create_user{}, client(request));
+    s.store();
+  }
+  const auto offered = s.all<snapshot_out>();
+  REQUIRE(offered.size() == 1);
+  CHECK(offered.front().snapshot.version == 3);
+  CHECK(offered.front().snapshot.body == "3");
+}

@@ -1,0 +1,224 @@
+#include "tests/simulation/exchange.hpp"
+
+#include <algorithm>
+
+#include "tests/simulation/world.hpp"
+
+namespace sb::simulation {
+namespace {
+
+using outcome = broker_answered::outcome;
+using is = broker_view::state;
+
+constexpr std::int64_t late_max_ms = 40'000;  // well within window + grace, as a broker with only a tag must keep
+
+}  // namespace
+
+void exchange::take(const broker_call& call, answer_to done) {
+  world_.record.note(world_.time.now(), "broker", call.order.id, static_cast<std::int64_t>(call.what), call.incarnation);
+  switch (call.what) {
+    case broker_verb::place:
+      return place(call, done);
+    case broker_verb::cancel:
+      return cancel(call, done);
+    case broker_verb::query:
+      return query(call, done);
+  }
+}
+
+void exchange::answer(const broker_call& call, const answer_to& done, outcome what, broker_view view, std::int64_t delay) {
+  broker_answered told;
+  told.of = call.what;
+  told.incarnation = call.incarnation;
+  told.what = what;
+  told.view = std::move(view);
+  told.detail = "simulated";
+  world_.time.after(delay, [done, told] { done(told); });
+}
+
+exchange_order* exchange::find(const order_id& id) {
+  const auto found = orders_.find(id);
+  return found == orders_.end() ? nullptr : &found->second.front();
+}
+
+broker_view exchange::view_of(const exchange_order& order) {
+  return {order.is, order.broker_order_id, order.code, {}, order.fills};
+}
+
+// ---- requests --------------------------------------------------------------------------------------------------------------
+
+void exchange::place(const broker_call& call, const answer_to& done) {
+  auto& chance = world_.chance;
+  require_authority(call);
+  const auto strikes = [&](fault what) {
+    if (!world_.strikes(what)) return false;
+    world_.struck(what, call.order.organization, call.order.id);
+    return true;
+  };
+  const auto unclear = [&] {
+    if (chance.chance(600)) answer(call, done, outcome::unknown, {}, chance.between(100, 3'000));
+  };
+  if (strikes(fault::broker_drops)) return unclear();
+  if (strikes(fault::broker_late)) {
+    unclear();
+    world_.time.after(chance.between(100, late_max_ms), [this, call] { arrive(call, nullptr); });
+    return;
+  }
+  if (strikes(fault::broker_hangs)) {
+    unclear();
+    return arrive(call, nullptr);
+  }
+  if (strikes(fault::broker_rejects)) {
+    return answer(call, done, outcome::seen, {is::rejected, {}, "B1", "no", {}}, chance.between(0, 20));
+  }
+  const auto slow = strikes(fault::broker_slow) ? chance.between(1'000, 15'000) : chance.between(0, 20);
+  world_.time.after(slow / 2, [this, call, done, slow] {
+    arrive(call, [this, done, slow](const broker_answered& told) { world_.time.after(slow - slow / 2, [done, told] { done(told); }); });
+  });
+}
+
+/// I4: nothing reaches the broker without a stored intent and, under it, a stored reservation.
+void exchange::require_authority(const broker_call& call) const {
+  const auto& order = world_.db.order(call.order.organization, call.order.id);
+  const auto& book = world_.db.book(call.order.organization);
+  if (order.status == order_status::none || order.command.quantity != call.command.quantity) {
+    throw broken_invariant{"I4: " + call.order.id + " is sent, and its intent is not stored"};
+  }
+  const auto found = book.reservations.find(call.order.id);
+  if (found == book.reservations.end() || found->second.quantity != call.command.quantity) {
+    throw broken_invariant{"I4: " + call.order.id + " is sent, and no reservation for it is stored"};
+  }
+}
+
+/// The order is in the broker's hands now.
+void exchange::arrive(const broker_call& call, const answer_to& done) {
+  const auto& id = call.order.id;
+  if (blocked_.contains(id)) {
+    if (done) answer(call, done, outcome::seen, {is::rejected, {}, "B2", "this client id is canceled", {}}, 0);
+    return;
+  }
+  if (orders_.contains(id)) throw broken_invariant{"I5: " + id + " reached the broker a second time"};
+  const auto& reservations = world_.db.book(call.order.organization).reservations;
+  const auto held = reservations.find(id);
+  const bool released = held == reservations.end() || held->second.state != reservation_state::held;
+  const bool absent = world_.db.order(call.order.organization, id).status == order_status::absent;
+  if (released && !(absent && !world_.config.broker_enforces_ids)) {
+    throw broken_invariant{"I6: the broker accepts " + id + ", and what was held for it is released"};
+  }
+  exchange_order made;
+  made.broker_order_id = "B" + std::to_string(++last_id_);
+  made.organization = call.order.organization;
+  made.client_id = id;
+  made.command = call.command;
+  auto& order = orders_[id].emplace_back(std::move(made));
+  world_.record.note(world_.time.now(), "accepted", id, order.broker_order_id);
+  trade(order);
+  if (done) answer(call, done, outcome::seen, view_of(order), 0);
+}
+
+void exchange::cancel(const broker_call& call, const answer_to& done) {
+  auto& chance = world_.chance;
+  bool told = true;
+  if (world_.strikes(fault::broker_answer_unclear)) {
+    world_.struck(fault::broker_answer_unclear, call.order.organization, call.order.id);
+    if (chance.chance(500)) answer(call, done, outcome::unknown, {}, chance.between(0, 2'000));
+    if (chance.chance(500)) return;
+    told = false;
+  }
+  auto* order = find(call.order.id);
+  if (order == nullptr) {
+    if (world_.config.broker_enforces_ids) blocked_.insert(call.order.id);
+    if (told) answer(call, done, outcome::not_found, {}, chance.between(0, 20));
+    return;
+  }
+  const bool worked = order->is == is::working;
+  if (worked) close(*order, is::canceled);
+  // A cancel that worked tells no fills: the reports before it did, and its answer comes behind them.
+  const broker_view view = worked ? broker_view{is::canceled, order->broker_order_id, {}, {}, {}} : view_of(*order);
+  if (told) answer(call, done, outcome::seen, view, std::max<std::int64_t>(0, order->channel_free - world_.time.now()));
+}
+
+void exchange::query(const broker_call& call, const answer_to& done) {
+  auto& chance = world_.chance;
+  if (world_.strikes(fault::broker_answer_unclear)) {
+    world_.struck(fault::broker_answer_unclear, call.order.organization, call.order.id);
+    if (chance.chance(500)) answer(call, done, outcome::unknown, {}, chance.between(0, 2'000));
+    return;
+  }
+  const auto* order = find(call.order.id);
+  if (order == nullptr) return answer(call, done, outcome::not_found, {}, chance.between(0, 20));
+  answer(call, done, outcome::seen, view_of(*order), chance.between(0, 20));
+}
+
+// ---- market ----------------------------------------------------------------------------------------------------------------
+
+void exchange::trade(exchange_order& order) {
+  auto& chance = world_.chance;
+  const auto& c = order.command;
+  if (c.valid == validity::ioc) {
+    const auto part = chance.between(0, c.quantity);
+    if (part > 0) fill(c.client_order_id.empty() ? order.client_id : order.client_id, part);
+    if (order.is == is::working) close(order, is::canceled);
+    return;
+  }
+  const auto mood = chance.between(0, 9);
+  if (c.type == order_type::limit && mood < 3) return;  // rests
+  const bool whole = c.type == order_type::market || mood < 8;
+  auto left = whole ? c.quantity : c.quantity / 2;
+  auto at = chance.between(5, 500);
+  while (left > 0) {
+    const auto part = chance.between(1, left);
+    world_.time.after(at, [this, id = order.client_id, part] { fill(id, part); });
+    left -= part;
+    at += chance.between(0, 8'000);
+  }
+}
+
+void exchange::fill(const order_id& id, std::int64_t quantity) {
+  auto& order = *find(id);
+  if (order.is != is::working) return;
+  quantity = std::min(quantity, order.command.quantity - order.filled);
+  if (quantity <= 0) return;
+  const auto reserved_at = reserve_price(order.command);
+  const auto slip = world_.chance.chance(50) ? 2 * money::unit : -money::unit;  // some fills are worse than was reserved
+  const broker_fill made{"F" + std::to_string(++last_report_), quantity, {reserved_at.ticks + slip}, world_.wall()};
+  order.fills.push_back(made);
+  order.filled += quantity;
+  if (order.filled == order.command.quantity) order.is = is::filled;
+  world_.record.note(world_.time.now(), "filled", id, quantity);
+  report(order, {is::working, order.broker_order_id, {}, {}, {made}});
+}
+
+void exchange::close(exchange_order& order, is how) {
+  order.is = how;
+  report(order, {how, order.broker_order_id, {}, {}, {}});
+}
+
+void exchange::report(exchange_order& order, broker_view view) {
+  delivery out;
+  out.head.to = order_key(order.organization, order.client_id);
+  out.head.by.organization = order.organization;
+  out.head.causation = "broker";
+  out.body = broker_reported{++last_report_, std::move(view)};
+  const auto arrive = [this, out] {
+    const auto owner = world_.db.owner(shard_of(out.head.to));
+    for (auto& each : world_.nodes) {
+      if (each->name() == owner) each->receive([to = each.get(), out] { to->take_report(out); });
+    }
+  };
+  order.channel_free = std::max(order.channel_free, world_.time.now() + world_.chance.between(0, 30));
+  world_.time.at(order.channel_free, arrive);
+  if (!world_.strikes(fault::fill_doubled)) return;
+  world_.struck(fault::fill_doubled, order.organization, order.client_id);
+  world_.time.after(world_.chance.between(30, 10'000), arrive);
+}
+
+void exchange::end_of_day() {
+  for (auto& [id, all] : orders_) {
+    for (auto& order : all) {
+      if (order.is == is::working) close(order, is::expired);
+    }
+  }
+}
+
+}  // namespace sb::simulation

@@ -1,0 +1,71 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/database.hpp"
+#include "tests/simulation/exchange.hpp"
+#include "tests/simulation/faults.hpp"
+#include "tests/simulation/node.hpp"
+#include "tests/simulation/timeline.hpp"
+#include "tests/simulation/traders.hpp"
+
+namespace sb::simulation {
+
+constexpr std::int32_t utc_offset_minutes = 330;
+
+/// One run: nodes, database, broker, network and traders in virtual time, and everything that a seed lets go wrong.
+class world {
+ public:
+  world(std::uint64_t seed, bool keep_trace);
+
+  /// Faults, then none, then quiet. Throws broken_invariant.
+  void run();
+
+  // ---- what the parts need of each other ----
+  bool strikes(fault what) { return faults_on_ && chance.chance(config.of(what)); }
+  void struck(fault what, organization_id organization, const order_id& order);
+  void struck_all(fault what);
+  saga_step step_of(organization_id organization, const order_id& order) const;
+
+  /// From a process to an entity, wherever its shard runs.
+  void send(std::size_t from, delivery what);
+  /// From a process to whoever asked.
+  void reply(std::size_t from, const requester& to, const answer& what);
+  /// The node that runs the shard, seen from `near`; nodes.size() when nobody does.
+  std::size_t runs(shard_id shard, std::size_t near) const;
+  std::uint64_t next_number() { return ++last_number_; }
+  wall_ms wall() const { return {wall_base_ + time.now()}; }
+
+  timeline time;
+  dice chance;
+  trace record;
+  swarm config;
+  coverage seen;
+  database db;
+  exchange market;
+  traders clients;
+  std::vector<std::unique_ptr<node>> nodes;
+  std::vector<shard_id> shards;  ///< those of the organizations that trade here
+
+ private:
+  void plan_timed_faults();
+  void plan(fault what, std::int64_t until, void (world::*strike)());
+  void stall_database();
+  void restart_database();
+  void kill_node();
+  void pause_node();
+  void crash_entity();
+  void hand_shard_over();
+  void heal();
+  std::string unsettled() const;
+  std::string open_work() const;
+  void run_until_empty(std::string (world::*what)() const, const char* sentence);
+
+  bool faults_on_ = false;
+  std::int64_t wall_base_ = 0;
+  std::uint64_t last_number_ = 0;
+};
+
+}  // namespace sb::simulation
