@@ -183,6 +183,33 @@ class directory_lock {
   int file_ = -1;
 };
 
+std::string hex(std::string_view bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += digits[byte >> 4U];
+    text += digits[byte & 15U];
+  }
+  return text;
+}
+
+/// One line: {"at":..., "heads":[[shard, head, hash], ...]}, a blank, the ES256 signature of that JSON in hex. Appended and synced.
+void write_anchor(const fs::path& path, const web::signing_key& key, const std::vector<shard_head>& heads) {
+  std::string line = R"({"at":)" + std::to_string(wall_now().value) + R"(,"heads":[)";
+  for (const auto& head : heads) {
+    if (line.back() == ']') line += ',';
+    line += '[' + std::to_string(head.shard) + ',' + std::to_string(head.head) + ",\"" +
+            hex({reinterpret_cast<const char*>(head.head_hash.data()), head.head_hash.size()}) + "\"]";
+  }
+  line += "]}";
+  line += ' ' + hex(key.sign(line)) + '\n';
+  const int file = ::open(path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+  const bool written = file >= 0 && ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
+  if (file >= 0) ::close(file);
+  if (!written) spdlog::error("anchor: {} cannot be written", path.string());
+}
+
 }  // namespace
 
 struct control_plane::impl {
@@ -267,6 +294,7 @@ node_plan control_plane::impl::plan() {
   p.cluster.times = {chosen.cluster.heartbeat_ms, chosen.cluster.ttl_ms, chosen.cluster.lease_margin_ms};
   p.cluster.statement_deadline = statement_deadline();
   p.cluster.lock_wait = p.writer.lock_wait;
+  p.cluster.anchor = [this](const std::vector<shard_head>& heads) { write_anchor(data / "anchors.log", *key, heads); };
   p.shards.held_max = static_cast<std::size_t>(chosen.admission.entity_queue);
   p.shards.queue_max = p.shards.held_max;
   p.shards.book_queue_max = static_cast<std::size_t>(chosen.admission.per_shard);
@@ -319,6 +347,7 @@ web::http_server_settings control_plane::impl::listeners() const {
   l.header_time_max = std::chrono::milliseconds{chosen.web.header_deadline_ms};
   l.body_time_max = std::chrono::milliseconds{chosen.web.body_deadline_ms};
   l.body_bytes_per_second_min = static_cast<std::size_t>(chosen.web.body_bytes_per_s_min);
+  l.body_grace = std::chrono::milliseconds{std::min(5'000, chosen.web.body_deadline_ms)};  // a lost packet or two is no slow client
   l.idle_time_max = std::chrono::milliseconds{chosen.web.idle_ms};
   l.write_time_max = std::chrono::milliseconds{chosen.web.write_deadline_ms};
   return s;

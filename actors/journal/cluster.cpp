@@ -10,6 +10,7 @@ namespace {
 
 using self_ptr = caf::stateful_actor<cluster_state>*;
 constexpr std::int64_t skew_max_ms = 2'000;
+constexpr std::int64_t anchor_every_ms = 60'000;
 
 void tell_followers(self_ptr self, shard_id shard) {
   const auto role = shard < shards_per_role ? shard_role::user : shard_role::trade;
@@ -41,6 +42,18 @@ void claim_what_is_free(self_ptr self) {
   }
 }
 
+void anchor(self_ptr self) {
+  auto& state = self->state;
+  const auto now = state.services.clock().boot;
+  if (!state.settings.anchor || now.value - state.anchored_at.value < anchor_every_ms) return;
+  state.anchored_at = now;
+  auto heads = state.store->heads({state.owned.begin(), state.owned.end()}, state.settings.statement_deadline);
+  std::erase_if(heads, [&](const shard_head& head) { return head.head == 0 || state.anchored[head.shard] == head.head; });
+  if (heads.empty()) return;
+  state.settings.anchor(heads);
+  for (const auto& head : heads) state.anchored[head.shard] = head.head;
+}
+
 void beat(self_ptr self) {
   auto& state = self->state;
   const auto began = state.services.clock();
@@ -61,6 +74,7 @@ void beat(self_ptr self) {
     self->send(state.services.router, lease_told{state.right.until()});
     for (const auto& listener : state.lease_listeners) self->send(listener, lease_told{state.right.until()});
     if (trusted) claim_what_is_free(self);
+    anchor(self);
   } catch (const storage_unavailable& error) {
     state.blind = true;
     state.services.log(severity::warning, state.vital.id(), error.what());

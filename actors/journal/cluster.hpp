@@ -1,6 +1,8 @@
 #pragma once
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
+#include <functional>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -14,6 +16,9 @@ struct membership_settings {
   lease_times times;
   std::chrono::milliseconds statement_deadline{5'000};
   std::chrono::milliseconds lock_wait{1'000};
+  /// Told each minute which of this node's shards have moved, and to which head and hash: the caller signs and keeps it, so that a
+  /// journal that was cut or rewritten later can be found out. Called on the cluster's thread; may be empty.
+  std::function<void(const std::vector<shard_head>&)> anchor;
 };
 
 /// This node's place among the nodes: beats, keeps the lease, claims shards that nobody else may hold, and tells the writer, the
@@ -29,6 +34,8 @@ struct cluster_state {
   std::set<shard_id> owned;
   std::vector<follow_shards> followers;
   std::vector<caf::actor> lease_listeners;
+  std::map<shard_id, std::int64_t> anchored;  ///< head at the last anchor
+  boot_ms anchored_at;
   bool blind = false;
   bool clock_trusted = true;
 };

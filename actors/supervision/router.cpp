@@ -19,7 +19,7 @@ void to_shard(self_ptr self, caf::message content) {
   auto& state = self->state;
   const auto& head = content.get_as<envelope>(0);
   if (state.services.clock().boot > state.lease_until) {
-    return refuse(self, head.from, rejection::shard_moved, "this node has no valid lease");
+    return refuse(self, head.from, rejection::storage_unavailable, "this node could not renew its lease");
   }
   if (state.draining && head.from.request != 0 && head.from.gateway != 0) {
     return refuse(self, head.from, rejection::draining, "this node is stopping");
@@ -35,7 +35,7 @@ void to_gateway(self_ptr self, caf::message content) {
   if (gateway == self->state.gateways.end()) return;
   if (self->state.services.clock().boot > self->state.lease_until) {
     // What it says was true under our lease; somebody else may know better by now.
-    return refuse(self, to, rejection::shard_moved, "this node has no valid lease");
+    return refuse(self, to, rejection::storage_unavailable, "this node could not renew its lease");
   }
   self->send(gateway->second, std::move(content));
 }

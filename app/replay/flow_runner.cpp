@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds lost_pause{250};  ///< before a request whose connection broke is sent again
+constexpr milliseconds lost_pause{250};  ///< nothing new is sent for so long after a connection broke
 constexpr milliseconds idle_wait{100};
 constexpr int login_attempts_max = 60;
 
@@ -44,13 +44,14 @@ void flow_runner::run() {
   };
   while (!schedule_.finished()) {
     ask_for_tokens();
-    while (http_.free() > 0) {
+    const bool paused = clock::now() < paused_until_;
+    while (!paused && http_.free() > 0) {
       const auto row = schedule_.next(now_ms());
       if (!row) break;
       start(*row);
     }
     auto wait = idle_wait;
-    if (http_.free() > 0) {
+    if (!paused && http_.free() > 0) {
       if (const auto at = schedule_.next_at())
         wait = std::clamp(milliseconds{*at - now_ms()}, milliseconds{0}, idle_wait);
     }
@@ -147,7 +148,8 @@ bool flow_runner::send_again(std::size_t row, const http_answer& answer) {
   if (clock::now() - state.first_failure > settings_.patience) return false;
   if (answer.status == 0) {
     ++tally_.retries_lost;
-    schedule_.again(row, now_ms() + lost_pause.count());
+    paused_until_ = clock::now() + lost_pause;  // or every row in turn would find out that the node is gone
+    schedule_.again(row, now_ms());
   } else {
     ++tally_.retries_503;
     schedule_.again(row, now_ms() + std::int64_t{answer.retry_after_s.value_or(1)} * 1'000);

@@ -99,6 +99,7 @@ class flow_runner {
   std::vector<row_state> rows_;
   std::vector<login_state> logins_;
   clock::time_point began_;
+  clock::time_point paused_until_{};  ///< the node seems to be gone
 };
 
 }  // namespace sb::replay

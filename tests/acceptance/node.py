@@ -15,8 +15,10 @@ from waiting import eventually
 REQUEST_DEADLINE_S = 60
 PR_SET_PDEATHSIG = 1
 LISTENING = re.compile(r"listening on \S+ gateway (\d+), user (\d+), trade (\d+), metrics (\d+)")
-# Cheap passwords, and ports that the system chooses.
-BASE_SETTINGS = {"web.port": 0, "auth.argon2_memory_kib": 8192, "auth.argon2_iterations": 1, "broker.feed": "external"}
+# Cheap passwords, ports that the system chooses, and patience with our own client threads: hundreds of them share one
+# interpreter, which may take seconds from a request's header to its body.
+BASE_SETTINGS = {"web.port": 0, "web.body_bytes_per_s_min": 0, "web.header_deadline_ms": 60000, "web.body_deadline_ms": 60000,
+                 "auth.argon2_memory_kib": 8192, "auth.argon2_iterations": 1, "broker.feed": "external"}
 
 
 def environment(settings, conninfo=None):

@@ -13,7 +13,11 @@ ORDER_VALUE = 5000.00
 
 @pytest.fixture(scope="module")
 def trial_node(shared_plant):
-    return shared_plant.new_node(QUICK)
+    """One node for all trials; in the end journal, broker and read models must agree about every one of them."""
+    node = shared_plant.new_node(QUICK)
+    yield node
+    node.check_books()
+    assert node.stop() == 0
 
 
 @pytest.fixture
@@ -25,8 +29,7 @@ def with_faults(trial_node):
         trial_node.start()
         return Desk(trial_node, trial_node.platform)
 
-    yield begin
-    trial_node.check_books()
+    return begin
 
 
 def held(desk):

@@ -213,6 +213,6 @@ SCENARIO("past its lease a node does nothing more") {
   node.settle_down();
   const auto request = node.ask(key_of_order("a"), node.order("a", 10));
   node.settle_down();
-  REQUIRE(last<rejected>(node, request)->why == rejection::shard_moved);
+  REQUIRE(last<rejected>(node, request)->why == rejection::storage_unavailable);
   REQUIRE(node.stored_rows(shard_role::trade) == 0);
 }

@@ -58,9 +58,12 @@ class counter final : public entity {
   bool busy_ = false;
 };
 
-stage fresh(std::size_t queue_max = 8) {
-  return stage{counter_key, [] { return std::make_unique<counter>(); }, queue_max};
-}
+struct fresh_counter : stage {
+  explicit fresh_counter(std::size_t queue_max = 8)
+      : stage{counter_key, [] { return std::make_unique<counter>(); }, queue_max} {
+    come_back();
+  }
+};
 requester client(std::uint64_t request) { return {1, request}; }
 std::int64_t told(const stage& s, std::uint64_t request) {
   const auto replies = s.replies<user_answer>(request);
@@ -71,7 +74,7 @@ std::int64_t told(const stage& s, std::uint64_t request) {
 
 SCENARIO("nothing leaves an entity before the facts it rests on are stored") {
   GIVEN("a command whose append is out") {
-    auto s = fresh();
+    fresh_counter s;
     s.clear();
     s.give(create_user{}, client(1));
     THEN("only what does no harm has left") {
@@ -103,7 +106,7 @@ SCENARIO("nothing leaves an entity before the facts it rests on are stored") {
 
 SCENARIO("what is queued while an append is out becomes one append") {
   GIVEN("one append out, and three commands and a read behind it") {
-    auto s = fresh();
+    fresh_counter s;
     s.give(create_user{}, client(1));
     for (std::uint64_t request = 2; request <= 4; ++request) s.give(create_user{}, client(request));
     s.give(get_user{}, client(5));
@@ -128,7 +131,7 @@ SCENARIO("what is queued while an append is out becomes one append") {
 }
 
 SCENARIO("a bounded queue") {
-  auto s = fresh(2);
+  fresh_counter s{2};
   s.give(create_user{}, client(1));
   s.give(get_user{}, client(2));
   s.give(get_user{}, client(3));
@@ -146,7 +149,7 @@ SCENARIO("a bounded queue") {
 }
 
 SCENARIO("work that nobody wants any more is dropped") {
-  auto s = fresh();
+  fresh_counter s;
   s.give(create_user{}, client(1), boot_ms{s.clock_ms - 1});
   CHECK_FALSE(s.appending());
   REQUIRE(s.replies<rejected>(1).size() == 1);
@@ -156,7 +159,7 @@ SCENARIO("work that nobody wants any more is dropped") {
 }
 
 SCENARIO("an entity is what its stream makes of it") {
-  auto s = fresh();
+  fresh_counter s;
   for (std::uint64_t request = 1; request <= 2; ++request) {
     s.give(create_user{}, client(request));
     s.store();
@@ -208,7 +211,7 @@ TEST_CASE("a history that cannot be trusted parks the entity") {
        "snapshot"},
   }));
   CAPTURE(damage.name);
-  auto s = fresh();
+  fresh_counter s;
   for (std::uint64_t request = 1; request <= 2; ++request) {
     s.give(create_user{}, client(request));
     s.store();
@@ -222,7 +225,7 @@ TEST_CASE("a history that cannot be trusted parks the entity") {
 }
 
 SCENARIO("an entity retires only when its stream can bring everything back") {
-  auto s = fresh();
+  fresh_counter s;
   CHECK(s.core->can_retire());
   s.give(create_user{}, client(1));
   CHECK_FALSE(s.core->can_retire());
@@ -233,7 +236,7 @@ SCENARIO("an entity retires only when its stream can bring everything back") {
 }
 
 SCENARIO("an entity that ends answers everybody who waits") {
-  auto s = fresh();
+  fresh_counter s;
   s.give(create_user{}, client(1));
   s.give(get_user{}, client(2));
   s.core->abandon(rejection::shard_moved, "gone", s.out);
@@ -246,7 +249,7 @@ SCENARIO("an entity that ends answers everybody who waits") {
 }
 
 SCENARIO("a snapshot is offered when the tail is long enough, with the version that it holds") {
-  auto s = fresh();
+  fresh_counter s;
   for (std::uint64_t request = 1; request <= 4; ++request) {
     s.give(create_user{}, client(request));
     s.store();

@@ -22,9 +22,10 @@ class stage {
   using maker = std::function<std::unique_ptr<entity>()>;
 
   stage(entity_key key, maker make, std::size_t queue_max = 8)
-      : key_{std::move(key)}, make_{std::move(make)}, queue_max_{queue_max} {
-    come_back();
-  }
+      : key_{std::move(key)}, make_{std::move(make)}, queue_max_{queue_max} {}
+  stage(const stage&) = delete;
+  stage& operator=(const stage&) = delete;
+  virtual ~stage() = default;
 
   // ---- inputs ----
   void give(message body, requester from = {}, boot_ms deadline = {}) {

@@ -7,7 +7,6 @@
 #include <tuple>
 
 #include "domain/positions/position.hpp"
-#include "runtime/settlement.hpp"
 #include "storage/event_codec.hpp"
 #include "storage/hash_chain.hpp"
 #include "storage/order_events.hpp"
@@ -222,20 +221,29 @@ void the_hash_chain_holds(world& all) {
 }
 
 void every_fact_is_settled_once(world& all) {
-  std::map<organization_id, std::vector<order_fact>> settled;
-  std::map<organization_id, std::vector<order_fact>> happened;
+  struct told {
+    std::int64_t seq;
+    order_id order;
+    order_fact::kind what;
+    std::int64_t quantity;
+    std::int64_t price;
+    bool operator==(const told&) const = default;
+  };
+  std::map<organization_id, std::vector<told>> settled;
+  std::map<organization_id, std::vector<told>> happened;
   each_event(all, entity_kind::book, decode_risk_event, [&](const entity_key& key, const journal_row&, const risk_event& fact) {
     const auto* row = std::get_if<facts_settled>(&fact);
-    if (row != nullptr) settled[key.organization].insert(settled[key.organization].end(), row->facts.begin(), row->facts.end());
+    if (row == nullptr) return;
+    for (const auto& f : row->facts) settled[key.organization].push_back({f.seq, f.order, f.what, f.quantity, f.price.ticks});
   });
-  for (const auto shard : all.shards) {
-    for (const auto& row : rows_of(all, shard)) {
-      const auto key = key_of(row.stream);
-      if (key->kind != entity_kind::order) continue;
-      std::string why;
-      for (auto& fact : facts_of(*key, row, utc_offset_minutes, why)) happened[key->organization].push_back(std::move(fact));
+  each_event(all, entity_kind::order, decode_order_event, [&](const entity_key& key, const journal_row& row, const order_event& fact) {
+    auto& facts = happened[key.organization];
+    if (const auto* fill = std::get_if<order_filled>(&fact)) {
+      facts.push_back({row.seq, key.id, order_fact::kind::fill, fill->quantity, fill->price.ticks});
     }
-  }
+    if (ends(fact)) facts.push_back({row.seq, key.id, order_fact::kind::closed, 0, 0});
+    if (std::holds_alternative<order_marked_absent>(fact)) facts.push_back({row.seq, key.id, order_fact::kind::absent, 0, 0});
+  });
   for (const auto organization : all.clients.organizations()) {
     const auto& ours = settled[organization];
     const auto& theirs = happened[organization];

@@ -41,6 +41,18 @@ std::vector<name_value> query_of(std::string_view text) {
   return query;
 }
 
+class kept_response final : public response_slot {
+ public:
+  explicit kept_response(reply& into) : into_{into} {}
+
+ private:
+  void deliver(http_response&& response) override {
+    ++into_.answers;
+    into_.response = std::move(response);
+  }
+  reply& into_;
+};
+
 }  // namespace
 
 void scripted_entities::ask(const entity_key& to, message body, const request_context& context, std::int64_t wait_ms,
@@ -271,10 +283,7 @@ reply api_world::operator()(const call& what) {
   request.body = what.body;
   request.listener = what.listener;
   reply got;
-  subject.handle(std::move(request), on_response([&got](http_response&& response) {
-                   ++got.answers;
-                   got.response = std::move(response);
-                 }));
+  subject.handle(std::move(request), responder{std::make_shared<kept_response>(got)});
   soon.run();
   REQUIRE(got.answers == 1);
   json_limits limits;

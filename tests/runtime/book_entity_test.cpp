@@ -1,0 +1,327 @@
+#include "runtime/book_entity.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tests/runtime/stage.hpp"
+
+using namespace sb;
+using namespace sb::test;
+using verdict = reserve_answer::verdict;
+using words = std::vector<std::string>;
+
+namespace {
+
+constexpr organization_id organization{7};
+constexpr money rupees(std::int64_t amount) { return {amount * money::unit}; }
+requester client(std::uint64_t request) { return {1, request}; }
+constexpr std::int32_t probe = 1;
+
+struct book_desk : stage {
+  explicit book_desk(book_rules with = {})
+      : stage{book_key(organization), [this] { return std::make_unique<book_entity>(book_key(organization), rules); }, 64},
+        rules{with} {
+    come_back();
+  }
+  void open() {
+    give(set_permissions_request{{{{1}, true, true, true, {}}}}, client(1));
+    give(set_limits_request{{{scope_kind::organization, 7}, {{limit_type::daily_value, rupees(1'000).ticks, {}}}}, {}}, client(2));
+    store_all();
+    clear();
+  }
+  reserve_request reserve(const order_id& order, std::int64_t quantity = 10, std::int64_t price = 50) const {
+    reserve_request ask;
+    ask.what = {order, 1, "f-" + order, {1}, {10}, "NSE", "SBIN", product_type::intraday, quantity, rupees(price), now().day};
+    ask.incarnation = 5;
+    ask.deadline = {clock_ms + 1'500};
+    return ask;
+  }
+  void held(const order_id& order) {
+    give(reserve(order));
+    store_all();
+    clear();
+  }
+  settle_request row(std::int64_t previous, std::int64_t seq, std::vector<order_fact> facts) const {
+    return {{previous, seq, std::move(facts)}};
+  }
+  order_fact closed(const order_id& order, std::int64_t seq) const {
+    order_fact fact;
+    fact.what = order_fact::kind::closed;
+    fact.seq = seq;
+    fact.order = order;
+    return fact;
+  }
+  std::vector<verdict> verdicts() const {
+    std::vector<verdict> said;
+    for (const auto& one : messages<reserve_answered>()) said.push_back(one.answer.what);
+    return said;
+  }
+
+  book_rules rules;
+};
+
+}  // namespace
+
+SCENARIO("a reservation is answered when it is stored") {
+  book_desk d;
+  d.open();
+  d.give(d.reserve("O1"));
+  CHECK(d.verdicts().empty());
+  d.store();
+  THEN("with the attempt and the incarnation that asked") {
+    REQUIRE(d.messages<reserve_answered>().size() == 1);
+    const auto said = d.messages<reserve_answered>().front();
+    CHECK(said.answer.what == verdict::reserved);
+    CHECK(said.attempt == 1);
+    CHECK(said.incarnation == 5);
+    CHECK(d.all<send_out>().front().head.to == order_key(organization, "O1"));
+  }
+  WHEN("it is asked again") {
+    d.clear();
+    d.give(d.reserve("O1"));
+    THEN("the answer is the same, and nothing is appended") {
+      CHECK(d.verdicts() == std::vector{verdict::reserved});
+      CHECK_FALSE(d.appending());
+    }
+  }
+  WHEN("forty are asked in one turn") {
+    d.clear();
+    d.give(d.reserve("P0"));
+    for (int i = 1; i < 40; ++i) d.give(d.reserve("P" + std::to_string(i), 1, 1));
+    d.store();
+    CHECK(d.all<append_out>().back().events == 39);
+    d.store();
+    CHECK(d.verdicts().size() == 40);
+  }
+}
+
+TEST_CASE("what a reservation is refused for") {
+  struct row {
+    const char* name;
+    std::function<void(book_desk&, reserve_request&)> make;
+    verdict expected;
+    bool stored;
+  };
+  const auto refusal = GENERATE(values<row>({
+      {"a limit", [](book_desk&, reserve_request& r) { r.what.quantity = 21; }, verdict::denied, true},
+      {"no permission", [](book_desk&, reserve_request& r) { r.what.user = {2}; }, verdict::denied, true},
+      {"its deadline", [](book_desk& d, reserve_request& r) { r.deadline = {d.clock_ms - 1}; }, verdict::too_late, false},
+      {"a closed attempt",
+       [](book_desk& d, reserve_request& r) {
+         d.give(close_request{{r.what.order, 1}, 5});
+         d.store_all();
+       },
+       verdict::closed, false},
+      {"another command",
+       [](book_desk& d, reserve_request& r) {
+         d.held(r.what.order);
+         r.what.fingerprint = "other";
+       },
+       verdict::fingerprint_differs, false},
+  }));
+  CAPTURE(refusal.name);
+  book_desk d;
+  d.open();
+  auto ask = d.reserve("O1");
+  refusal.make(d, ask);
+  d.clear();
+  d.give(ask);
+  CHECK(d.appending() == refusal.stored);
+  d.store_all();
+  CHECK(d.verdicts() == std::vector{refusal.expected});
+}
+
+SCENARIO("a reservation without a deadline is never too late, and one at its deadline is in time") {
+  book_desk d;
+  d.open();
+  auto ask = d.reserve("O1");
+  ask.deadline = {GENERATE_COPY(std::int64_t{0}, d.clock_ms)};
+  d.give(ask);
+  d.store();
+  CHECK(d.verdicts() == std::vector{verdict::reserved});
+}
+
+SCENARIO("closing an attempt is an append, and a late Reserve finds it closed") {
+  book_desk d;
+  d.open();
+  GIVEN("an attempt that was never reserved") {
+    d.give(close_request{{"O1", 1}, 5});
+    CHECK(d.messages<close_answered>().empty());
+    REQUIRE(d.appending());
+    d.store();
+    CHECK(d.story().back() == "risk.attempt_closed");
+    REQUIRE(d.messages<close_answered>().size() == 1);
+    CHECK_FALSE(d.messages<close_answered>().front().reserved);
+    CHECK(d.messages<close_answered>().front().incarnation == 5);
+    WHEN("the Reserve arrives, also in another life of the book") {
+      if (GENERATE(false, true)) d.come_back();
+      d.give(d.reserve("O1"));
+      CHECK(d.verdicts() == std::vector{verdict::closed});
+    }
+  }
+  GIVEN("an attempt that was reserved") {
+    d.held("O1");
+    d.give(close_request{{"O1", 1}, 5});
+    THEN("nothing changes: the order may be at the broker") {
+      CHECK_FALSE(d.appending());
+      REQUIRE(d.messages<close_answered>().size() == 1);
+      CHECK(d.messages<close_answered>().front().reserved);
+    }
+  }
+}
+
+SCENARIO("settlement is taken in exactly once") {
+  book_desk d;
+  d.open();
+  d.held("O1");
+  d.give(d.row(0, 3, {d.closed("O1", 3)}), {100, 1});
+  THEN("nobody is in a hurry, and the answer follows the commit") {
+    CHECK_FALSE(d.all<append_out>().back().urgent);
+    CHECK(d.reply_count(1) == 0);
+    d.store();
+    REQUIRE(d.replies<settled>(1).size() == 1);
+    CHECK(d.replies<settled>(1).front().accepted);
+    CHECK(d.replies<settled>(1).front().settled_seq == 3);
+    CHECK(d.story().back() == "risk.settled");
+  }
+  d.store_all();
+  d.clear();
+  WHEN("it comes again") {
+    d.give(d.row(0, 3, {d.closed("O1", 3)}), {100, 1});
+    CHECK_FALSE(d.appending());
+    CHECK(d.replies<settled>(1).front().accepted);
+  }
+  WHEN("something between is missing") {
+    d.give(d.row(5, 8, {d.closed("O1", 8)}), {100, 1});
+    THEN("it is refused with where to begin") {
+      CHECK_FALSE(d.appending());
+      REQUIRE(d.replies<settled>(1).size() == 1);
+      CHECK_FALSE(d.replies<settled>(1).front().accepted);
+      CHECK(d.replies<settled>(1).front().settled_seq == 3);
+    }
+  }
+  WHEN("settlement asks how far it is") {
+    d.give(ask_settled{}, {100, 1});
+    CHECK(d.replies<settled>(1).front().settled_seq == 3);
+  }
+}
+
+SCENARIO("limits are changed by whoever saw the last version") {
+  book_desk d;
+  d.open();
+  set_limits_request change{{{scope_kind::user, 1}, {{limit_type::open_orders, 3, {}}}}, std::int64_t{1}};
+  d.give(change, client(5));
+  d.store_all();
+  REQUIRE(d.replies<limits_answer>(5).size() == 1);
+  CHECK(d.replies<limits_answer>(5).front().limits_version == 2);
+  d.give(change, client(6));
+  REQUIRE(d.replies<rejected>(6).size() == 1);
+  CHECK(d.replies<rejected>(6).front().why == rejection::version_conflict);
+  CHECK_FALSE(d.appending());
+  d.give(create_user{}, client(7));
+  CHECK(d.replies<rejected>(7).front().why == rejection::not_found);
+}
+
+SCENARIO("permissions are read from what is stored") {
+  book_desk d;
+  d.open();
+  d.give(check_permission_request{{1}, {10}, trade_action::place_order}, client(5));
+  CHECK(d.replies<permission_checked>(5).front().allowed);
+  d.give(set_permissions_request{{{{1}, false, false, false, {}}}}, client(6));
+  d.give(check_permission_request{{1}, {10}, trade_action::place_order}, client(7));
+  THEN("a question behind a revocation waits for it") {
+    CHECK(d.reply_count(7) == 0);
+    d.store();
+    REQUIRE(d.replies<permission_checked>(7).size() == 1);
+    CHECK_FALSE(d.replies<permission_checked>(7).front().allowed);
+    CHECK(d.replies<permission_checked>(7).front().why);
+    d.clear();
+    d.give(d.reserve("O1"));
+    d.store();
+    CHECK(d.verdicts() == std::vector{verdict::denied});
+  }
+}
+
+SCENARIO("a reservation of which nothing is heard is asked for") {
+  book_desk d;
+  d.open();
+  d.give(d.reserve("O1"));
+  CHECK(d.alarm_after(probe) == d.rules.probe_after_ms);
+  d.store();
+  CHECK_FALSE(d.core->can_retire());
+  WHEN("the time has come") {
+    d.pass(d.rules.probe_after_ms);
+    d.clear();
+    d.give(alarm{probe});
+    THEN("its order's shard is asked, again and again until it is heard of") {
+      REQUIRE(d.messages<probe_order>().size() == 1);
+      CHECK(d.all<send_out>().front().head.to == order_key(organization, "O1"));
+      CHECK(d.alarm_after(probe) == d.rules.probe_retry_ms);
+      CHECK_FALSE(d.core->can_retire());
+      d.pass(d.rules.probe_retry_ms);
+      d.give(alarm{probe});
+      CHECK(d.messages<probe_order>().size() == 2);
+      AND_WHEN("the order answers") {
+        d.give(probe_answered{"O1"});
+        d.clear();
+        d.pass(d.rules.probe_retry_ms);
+        d.give(alarm{probe});
+        THEN("what follows comes through settlement") {
+          CHECK(d.messages<probe_order>().empty());
+          CHECK(d.core->can_retire());
+        }
+      }
+    }
+  }
+  WHEN("it is settled before") {
+    d.give(d.row(0, 2, {d.closed("O1", 2)}), {100, 1});
+    d.store_all();
+    d.pass(d.rules.probe_after_ms);
+    d.clear();
+    d.give(alarm{probe});
+    CHECK(d.messages<probe_order>().empty());
+    CHECK(d.core->can_retire());
+  }
+  WHEN("the book comes back to life") {
+    d.come_back();
+    THEN("it watches what it holds from its own beginning") {
+      CHECK(d.alarm_after(probe) == d.rules.probe_after_ms);
+      CHECK_FALSE(d.core->can_retire());
+    }
+  }
+}
+
+SCENARIO("a snapshot is as good as the history") {
+  book_rules rules;
+  rules.snapshot_events_min = 5;
+  book_desk d{rules};
+  d.open();
+  for (const char* order : {"O1", "O2"}) {
+    d.give(d.reserve(order, 1));
+    d.store();
+  }
+  d.give(d.row(0, 2, {d.closed("O1", 2)}), {100, 1});
+  d.store();
+  const auto offered = d.all<snapshot_out>();
+  REQUIRE_FALSE(offered.empty());
+  d.snapshot = offered.front().snapshot;
+  d.come_back();
+  CHECK(d.alarm_after(probe) == d.rules.probe_after_ms);
+  d.give(ask_settled{}, {100, 1});
+  CHECK(d.replies<settled>(1).front().settled_seq == 2);
+  d.give(d.reserve("O2", 1));
+  CHECK(d.verdicts() == std::vector{verdict::reserved});
+  d.give(d.reserve("O1", 1));
+  CHECK(d.verdicts().back() == verdict::closed);
+}
+
+SCENARIO("a new day begins with the first command of it") {
+  book_desk d;
+  d.open();
+  d.held("O1");
+  d.pass(24 * 3'600'000);
+  auto ask = d.reserve("O2");
+  d.give(ask);
+  d.store();
+  CHECK(d.story() == words{"risk.day_rolled", "risk.permissions_set", "risk.limits_set", "risk.reserved", "risk.day_rolled",
+                           "risk.reserved"});
+}

@@ -1,0 +1,187 @@
+#include "runtime/projection.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "storage/event_codec.hpp"
+#include "storage/order_events.hpp"
+
+using namespace sb;
+
+namespace {
+
+constexpr organization_id organization{7};
+const shard_id trade_shard = shard_of(shard_role::trade, organization);
+
+order_requested request() {
+  order_requested fact;
+  fact.command.organization = organization;
+  fact.command.quantity = 100;
+  fact.command.price = {500'000};
+  return fact;
+}
+order_filled fill(std::string id, std::int64_t quantity, bool last = false) {
+  order_filled fact;
+  fact.fill_id = std::move(id);
+  fact.quantity = quantity;
+  fact.price = {500'000};
+  fact.at = {1'767'249'000'000};
+  fact.last = last;
+  fact.account = {10};
+  fact.exchange = "NSE";
+  fact.symbol = "SBIN";
+  return fact;
+}
+
+struct desk {
+  void happened(const order_id& order, const std::vector<order_event>& facts) {
+    journal_row row;
+    row.shard = trade_shard;
+    row.seq = std::ssize(rows) + 1;
+    row.stream = stream_of(order_key(organization, order));
+    row.version = 1;
+    for (const auto& before : rows) {
+      if (before.stream == row.stream) row.version = before.version + before.events;
+    }
+    row.events = static_cast<std::int32_t>(facts.size());
+    row.at = {1'000 + row.seq};
+    std::vector<event_record> events;
+    for (const auto& fact : facts) events.push_back(encode(fact));
+    row.body = pack(events);
+    rows.push_back(std::move(row));
+  }
+  std::vector<journal_row> after(std::int64_t seq, std::int64_t count = 1'000) const {
+    std::vector<journal_row> some;
+    for (const auto& row : rows) {
+      if (row.seq > seq && row.seq <= seq + count) some.push_back(row);
+    }
+    return some;
+  }
+  /// What is stored, as a transaction leaves it.
+  void save(const projection_batch& batch) {
+    CHECK(batch.cursor_before == cursor);
+    cursor = batch.cursor;
+    for (const auto& order : batch.orders) orders[order.id] = order.state;
+    for (const auto& held : batch.positions) positions[held.key] = held.held;
+  }
+  projection made() {
+    return projection{330,
+                      [this](const entity_key& key, std::int64_t) {
+                        ++loads;
+                        return orders[key.id];
+                      },
+                      [this](const position_key& key) { return positions[key]; }};
+  }
+
+  std::vector<journal_row> rows;
+  std::int64_t cursor = 0;
+  std::map<order_id, order_state> orders;
+  std::map<position_key, position> positions;
+  int loads = 0;
+};
+
+const position_key sbin{organization, {10}, "NSE", "SBIN", product_type::intraday};
+
+}  // namespace
+
+SCENARIO("the read models are the fold of the journal up to their cursor") {
+  desk d;
+  d.happened("O1", {request()});
+  d.happened("O1", {order_accepted{"B1"}, fill("F1", 40)});
+  d.happened("O2", {request()});
+  d.happened("O1", {fill("F2", 60, true)});
+  GIVEN("everything in one go") {
+    auto p = d.made();
+    p.follow(trade_shard, 0);
+    REQUIRE(p.fold(trade_shard, d.rows));
+    CHECK(p.position_of(trade_shard) == 4);
+    d.save(p.take(trade_shard));
+    CHECK(d.orders["O1"].status == order_status::filled);
+    CHECK(d.orders["O2"].status == order_status::pending_new);
+    CHECK(d.positions[sbin].net_quantity == 100);
+    CHECK(p.take(trade_shard).orders.empty());
+  }
+  GIVEN("any split into chunks, with a restart between them") {
+    const auto chunk = GENERATE(1, 2, 3);
+    CAPTURE(chunk);
+    for (std::int64_t after = 0; after < 4; after += chunk) {
+      auto p = d.made();
+      p.follow(trade_shard, d.cursor);
+      REQUIRE(p.fold(trade_shard, d.after(after, chunk)));
+      d.save(p.take(trade_shard));
+    }
+    CHECK(d.orders["O1"].status == order_status::filled);
+    CHECK(d.orders["O1"].filled_quantity == 100);
+    CHECK(d.orders["O1"].version == 4);
+    CHECK(d.positions[sbin].net_quantity == 100);
+    CHECK(d.cursor == 4);
+  }
+}
+
+SCENARIO("rows that were folded before change nothing, a gap is refused") {
+  desk d;
+  d.happened("O1", {request()});
+  d.happened("O1", {order_accepted{"B1"}, fill("F1", 40)});
+  d.happened("O1", {fill("F2", 10)});
+  auto p = d.made();
+  p.follow(trade_shard, 0);
+  REQUIRE(p.fold(trade_shard, d.after(0, 2)));
+  REQUIRE(p.fold(trade_shard, d.after(0, 2)));
+  CHECK(p.take(trade_shard).positions.front().held.net_quantity == 40);
+  auto hole = d.made();
+  hole.follow(trade_shard, 0);
+  CHECK_FALSE(hole.fold(trade_shard, d.after(1)));
+  CHECK(hole.position_of(trade_shard) == 0);
+}
+
+SCENARIO("an order that is not in memory is loaded once, a new one never") {
+  desk d;
+  d.happened("O1", {request()});
+  d.happened("O1", {order_accepted{"B1"}});
+  d.happened("O1", {fill("F1", 10)});
+  auto p = d.made();
+  p.follow(trade_shard, 0);
+  p.fold(trade_shard, d.after(0, 1));
+  d.save(p.take(trade_shard));
+  CHECK(d.loads == 0);
+  auto later = d.made();
+  later.follow(trade_shard, d.cursor);
+  later.fold(trade_shard, d.after(1));
+  CHECK(d.loads == 1);
+  d.save(later.take(trade_shard));
+  CHECK(d.orders["O1"].filled_quantity == 10);
+  CHECK(d.orders["O1"].created_at == wall_ms{1'001});
+}
+
+SCENARIO("an unreadable row is told of, and others go on") {
+  desk d;
+  d.happened("O1", {request()});
+  d.rows.back().body = "[";
+  d.happened("O2", {request()});
+  auto p = d.made();
+  p.follow(trade_shard, 0);
+  CHECK(p.fold(trade_shard, d.rows));
+  const auto batch = p.take(trade_shard);
+  REQUIRE(batch.unreadable.size() == 1);
+  CHECK_THAT(batch.unreadable.front(), Catch::Contains("O1"));
+  CHECK(batch.cursor == 2);
+  REQUIRE(batch.orders.size() == 1);
+  CHECK(batch.orders.front().id == "O2");
+}
+
+SCENARIO("a shard that is dropped is forgotten, and can be followed again") {
+  desk d;
+  d.happened("O1", {request()});
+  d.happened("O1", {order_accepted{"B1"}, fill("F1", 40)});
+  auto p = d.made();
+  p.follow(trade_shard, 0);
+  p.fold(trade_shard, d.rows);
+  p.drop(trade_shard);
+  CHECK_FALSE(p.follows(trade_shard));
+  CHECK(p.fold(trade_shard, d.rows));
+  CHECK(p.position_of(trade_shard) == 0);
+  p.follow(trade_shard, 0);
+  p.fold(trade_shard, d.rows);
+  const auto batch = p.take(trade_shard);
+  CHECK(batch.positions.front().held.net_quantity == 40);
+  CHECK(batch.orders.front().state.version == 3);
+}
