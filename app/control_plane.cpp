@@ -312,6 +312,7 @@ node_plan control_plane::impl::plan() {
   p.books.probe_after_ms = o.send_window_ms + o.grace_ms;
   p.broker.book = data / "paper" / "book.log";
   p.broker.instruments = instruments;
+  p.broker.utc_offset_minutes = chosen.trading.utc_offset_minutes;
   p.broker.paper.seed = static_cast<std::uint64_t>(chosen.broker.seed);
   p.broker.paper.external_market = chosen.broker.feed == feed_kind::external;
   p.broker.paper.id_mode = chosen.broker.id_mode == broker_id_mode::unique ? client_id_mode::unique : client_id_mode::tag_only;
@@ -369,6 +370,10 @@ void control_plane::impl::prepare_database() {
   const auto until = postgres::from_now(std::chrono::seconds{60});
   const auto applied = postgres::migrate(connection, until);
   if (applied > 0) spdlog::info("database: {} migrations applied", applied);
+  // Incarnations rise even when the wall clock was set back between two starts.
+  for (const auto& beat : postgres_journal{chosen.database.conninfo, self}.heartbeats(std::chrono::seconds{10})) {
+    if (beat.node == self.node) self.incarnation = std::max(self.incarnation, beat.incarnation + 1);
+  }
   const auto stored = postgres::fixed_setting(connection, "shards_per_role", std::to_string(shards_per_role), until);
   if (stored != std::to_string(shards_per_role)) {
     throw std::runtime_error{"the database was made for " + stored + " shards a role; this binary has " + std::to_string(shards_per_role)};
@@ -444,24 +449,24 @@ void control_plane::stop(std::chrono::milliseconds patience) {
   };
   m.server->drain();
   m.server->wait_until_drained(left());
+  std::vector<shard_head> heads;
   if (m.actors && !m.root_ended) {
-    // Nothing new comes in; what is out is stored, then the shards are free for the next owner at once.
+    // Nothing new comes in; what is out is stored.
     caf::scoped_actor me{*m.actors};
     caf::anon_send(m.tree->services.router, stop_requests{});
     me->send(m.tree->services.writer, drain_ask{});
-    std::vector<shard_head> heads;
     me->receive([&](drained_told& told) { heads = std::move(told.heads); },
                 caf::after(left()) >> [] { spdlog::warn("stopping with appends that are not confirmed"); });
     me->send_exit(m.root, caf::exit_reason::user_shutdown);
     me->wait_for(m.root);
-    if (!heads.empty()) m.connect()->release(heads, std::chrono::seconds{2});
   }
   m.root = nullptr;
   m.server->stop();
   m.edge->set_root(nullptr);
   m.edge->forget_actors();
   m.tree.reset();
-  m.actors.reset();
+  m.actors.reset();  // returns when every actor has ended: only now nobody can append or send any more
+  if (!heads.empty()) m.connect()->release(heads, std::chrono::seconds{2});
   m.config.reset();
   m.api.reset();
   m.edge.reset();

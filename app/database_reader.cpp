@@ -1,5 +1,7 @@
 #include "app/database_reader.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include "actors/projection/projection_actor.hpp"
 #include "runtime/address.hpp"
 #include "storage/event_codec.hpp"
@@ -23,6 +25,7 @@ work_thread::~work_thread() {
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
+    queue_.clear();  // nobody waits for it any more
   }
   changed_.notify_all();
   thread_.join();
@@ -78,6 +81,9 @@ void database_reader::run(work_thread& thread, on_result<T> done, Work work) {
     try {
       tell({work(), false});
     } catch (const storage_unavailable&) {
+      tell({{}, true});
+    } catch (const std::exception& error) {  // argon2 without memory, a row that cannot be read: this request's trouble alone
+      spdlog::error("edge query: {}", error.what());
       tell({{}, true});
     }
   });

@@ -20,7 +20,7 @@ namespace sb {
 class work_thread {
  public:
   explicit work_thread(std::size_t queue_max);
-  ~work_thread();  ///< finishes what is queued
+  ~work_thread();  ///< finishes what runs, drops what is queued
   work_thread(const work_thread&) = delete;
   work_thread& operator=(const work_thread&) = delete;
   bool push(std::function<void()> work);

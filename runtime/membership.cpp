@@ -32,7 +32,8 @@ std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const
   std::vector<claim_request> wanted;
   for (const auto& head : heads) {
     const bool released = head.owner.empty();
-    const bool ours = head.owner == self.node && !(head.incarnation == self.incarnation && held.contains(head.shard));
+    const bool ours = head.owner == self.node && (head.incarnation < self.incarnation ||
+                                                   (head.incarnation == self.incarnation && !held.contains(head.shard)));
     const bool orphaned = !released && head.owner != self.node && members.dead(head.owner, head.incarnation, now);
     if (released || ours || orphaned) wanted.push_back({head.shard, head.epoch, head.incarnation});
   }

@@ -5,6 +5,11 @@
 #include "storage/order_events.hpp"
 
 namespace sb {
+namespace {
+
+constexpr std::size_t waiters_max = 64;  ///< requests that wait for the outcome of one order; more are answered at once
+
+}  // namespace
 
 order_entity::order_entity(entity_key key, order_rules rules, std::uint64_t incarnation)
     : key_{std::move(key)}, rules_{std::move(rules)}, incarnation_{incarnation} {}
@@ -37,6 +42,7 @@ void order_entity::recovered(turn& now, bool fresh) {
     case order_status::unknown:
     case order_status::new_:
     case order_status::partially_filled:  // the broker may have said more while nobody listened
+      checking_ = state_.status != order_status::unknown;
       now.at_once(alarm_out{alarm_resolve, 0});
       break;
     case order_status::none:
@@ -68,7 +74,7 @@ void order_entity::on(const place_order& in, const envelope& head, turn& now) {
   if (state_.status != order_status::none) {
     const bool same = state_.fingerprint == in.fingerprint || state_.denied_because == denial::never_requested;
     if (!same) return now.reply(head.from, rejected{rejection::key_reused, "this client_order_id belongs to another order"});
-    if (state_.status == order_status::pending_new && in.wait_ms > 0) {  // the twin joins the first
+    if (state_.status == order_status::pending_new && in.wait_ms > 0 && waiters_.size() < waiters_max) {  // the twin joins the first
       now.reply(head.from, order_stored{answer_now(true)});
       waiters_.push_back({head.from, false, true});
       return;
@@ -110,7 +116,7 @@ void order_entity::on(const cancel_order& in, const envelope& head, turn& now) {
     answer_waiters(now);
     return now.reply(head.from, answer_now(false));
   }
-  if (in.wait_ms > 0) {
+  if (in.wait_ms > 0 && waiters_.size() < waiters_max) {
     now.reply(head.from, order_stored{answer_now(false)});
     waiters_.push_back({head.from, true, false});
   } else {
@@ -165,6 +171,7 @@ void order_entity::on(const probe_order&, const envelope& head, turn& now) {
 
 void order_entity::on(const broker_answered& in, const envelope& head, turn& now) {
   using outcome = broker_answered::outcome;
+  if (in.of == broker_verb::query && (in.what == outcome::seen || in.what == outcome::not_found)) checking_ = false;
   if (in.what == outcome::seen) {  // a fact, whoever asked for it
     empty_reads_ = 0;
     if (fold(in.view, head, now)) answer_waiters(now);
@@ -256,14 +263,12 @@ void order_entity::on(const alarm& in, const envelope& head, turn& now) {
       if (state_.status == order_status::pending_new && sent_) become_unknown("no answer of the broker in time", head, now);
       return;
     case alarm_resolve: {
-      if (state_.status != order_status::unknown && !is_working(state_.status)) return;
+      if (state_.status != order_status::unknown && !(is_working(state_.status) && checking_)) return;
       outputs ask;
       ask_broker(broker_verb::query, ask);
       for (auto& out : ask) now.after_commit(std::move(out));
-      if (state_.status == order_status::unknown) {
-        ++resolve_step_;
-        now.after_commit(alarm_out{alarm_resolve, resolve_delay()});
-      }
+      now.after_commit(alarm_out{alarm_resolve, resolve_delay()});
+      ++resolve_step_;
       return;
     }
     case alarm_cancel:
@@ -295,7 +300,7 @@ bool order_entity::busy() const {
       return true;
     case order_status::new_:
     case order_status::partially_filled:
-      return state_.cancel_requested;
+      return state_.cancel_requested || checking_;
     case order_status::none:
     case order_status::filled:
     case order_status::canceled:

@@ -91,6 +91,7 @@ class order_entity final : public entity {
   bool closing_ = false;           ///< CloseAttempt is out: a late Reserved no longer counts
   bool sent_ = false;              ///< a place left this incarnation
   bool cancel_sent_ = false;
+  bool checking_ = false;          ///< recovered while working: what the broker said meanwhile is being asked for
   boot_ms reserve_deadline_;
   boot_ms window_end_;             ///< of the send window; after a recovery: from the recovery
   std::int32_t resolve_step_ = 0;

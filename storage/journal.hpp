@@ -130,6 +130,7 @@ class journal {
 
   /// Adds one to the node's counter; creates the row at first. A node whose counter stands still is dead (DESIGN: no
   /// wall clock).
+  /// Throws when a later incarnation of this node has beaten: two processes run under one name, and this one must stop.
   virtual void heartbeat(const node_identity& self, deadline within) = 0;
   virtual std::vector<node_heartbeat> heartbeats(deadline within) = 0;
 

@@ -212,9 +212,13 @@ void gateway::timed_out(std::uint64_t request) {
   const auto found = pending_.find(request);
   if (found == pending_.end() || !found->second.done) return;
   const auto done = std::exchange(found->second.done, nullptr);
-  if (found->second.stored) {
-    auto stored = std::exchange(found->second.stored, std::nullopt);
-    done(std::move(*stored));
+  if (found->second.stored || found->second.shard < 0) {
+    // The shard has said that it took the request in, or no shard was asked: nothing is queued for it any more.
+    const auto waiting = std::move(found->second);
+    pending_.erase(found);
+    credits_.give_back(waiting.user, waiting.organization, waiting.shard);
+    if (waiting.stored) return done(*waiting.stored);
+    done(rejected{rejection::storage_unavailable, "no answer in time: look before you repeat"});
   } else {
     done(rejected{rejection::storage_unavailable, "not stored in time; it may still be: repeat with the same key"});
   }
@@ -251,7 +255,7 @@ void gateway::last_price(const std::string& exchange, const std::string& symbol,
 
 void gateway::paper_fill(const order_id& order, money price, std::int64_t quantity, const request_context& context,
                          std::int64_t wait_ms, on_answer done) {
-  const auto request = admit(context, {}, -1, wait_ms, done);
+  const auto request = admit(context, context.by.organization, -1, wait_ms, done);
   if (request != 0)
     caf::anon_send(services_->broker, sb::paper_fill{{gateway_number, request}, order, quantity, price});
 }

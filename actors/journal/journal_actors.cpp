@@ -225,6 +225,9 @@ caf::behavior writer(writer_ptr self, node_services services, writer_settings se
       [self](const own_ask& ask) {
         writer_events events;
         for (const auto& head : ask.heads) self->state.core->own(head, events);
+        // Whoever worked under the former claim stands after the cluster actor in the tree and was restarted with it; those who
+        // work under this one must not be told that it is gone.
+        std::erase_if(events, [](const writer_event& event) { return std::holds_alternative<shard_lost>(event); });
         tell(self, events);
       },
       [self](const subscribe_ask& ask) {

@@ -52,7 +52,7 @@ void drive(self_ptr self, Input input) {
   try {
     input(*state.core, out);
   } catch (const std::exception& error) {
-    out.clear();
+    // What is in `out` was released by an earlier commit, or does no harm: it leaves all the same.
     state.core->abandon(rejection::storage_unavailable, "the entity failed and is being replayed", out);
     out.push_back(fail_out{error.what()});
   }

@@ -71,7 +71,12 @@ caf::behavior router(self_ptr self, node_services services) {
   });
   return {
       [self](const shard_ready& in) {
-        self->state.shards[static_cast<std::size_t>(in.shard)] = in.shard_actor;
+        auto& entry = self->state.shards[static_cast<std::size_t>(in.shard)];
+        if (entry) {  // its end has not been heard of yet: what was out with it is not answered any more
+          self->state.open.erase(in.shard);
+          for (const auto& [number, gateway] : self->state.gateways) self->send(gateway, shard_gone{in.shard, "the shard was replaced"});
+        }
+        entry = in.shard_actor;
         self->monitor(in.shard_actor);
       },
       [self](const gateway_ready& in) {

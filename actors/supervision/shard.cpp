@@ -21,6 +21,7 @@ using phase = shard_state::phase;
 
 constexpr std::int64_t tick_ms = 50;
 constexpr std::int64_t idle_check_ms = 1'000;
+constexpr std::int64_t tick_slack_ms = 10;  // two clocks, rounded to milliseconds
 constexpr std::size_t early_max = 1'024;
 
 /// Makes sure that a tick comes when the next thing is due: soon while entities are to be woken, at the first alarm, else each
@@ -45,7 +46,8 @@ void refuse(self_ptr self, const requester& to, rejection why, std::string detai
 
 void hold(self_ptr self, shard_state::slot& entry, caf::message content) {
   const auto& head = content.get_as<envelope>(0);
-  if (entry.held.size() >= self->state.rules.held_max) {
+  // What entities and the broker say is bounded by what they were asked; only the edge can push without end.
+  if (head.from.request != 0 && entry.held.size() >= self->state.rules.held_max) {
     return refuse(self, head.from, rejection::overloaded, "too many requests wait for " + stream_of(entry.key));
   }
   entry.held.push_back(std::move(content));
@@ -59,6 +61,7 @@ void spawn_entity(self_ptr self, shard_state::slot& entry) {
   const auto queue_max = entry.key.kind == entity_kind::book ? state.rules.book_queue_max : state.rules.queue_max;
   entry.host = self->spawn<caf::lazy_init>(entity_host, state.services, caf::actor_cast<caf::actor>(self), entry.key, std::move(body),
                                            queue_max);
+  self->monitor(entry.host);
   entry.is = phase::live;
   if (state.streams->may_contain(stream)) {
     self->send(state.services.reader, history_ask{state.number, stream, entry.host});
@@ -89,7 +92,7 @@ void route(self_ptr self, caf::message content) {
   auto& state = self->state;
   const auto& head = content.get_as<envelope>(0);
   if (!state.open) {
-    if (state.early.size() >= early_max) return refuse(self, head.from, rejection::overloaded, "the shard is starting");
+    if (head.from.request != 0 && state.early.size() >= early_max) return refuse(self, head.from, rejection::overloaded, "the shard is starting");
     state.early.push_back(std::move(content));
     return;
   }
@@ -144,7 +147,8 @@ void fire_alarms(self_ptr self, boot_ms now) {
   while (!state.alarms.empty() && state.alarms.begin()->first <= now) {
     const auto due = std::move(state.alarms.extract(state.alarms.begin()).mapped());
     const auto found = state.slots.find(due.stream);
-    if (found == state.slots.end() || found->second.is != phase::live) continue;
+    // One that was asked to retire may be too busy to: it needs its alarm all the same.
+    if (found == state.slots.end() || !found->second.host) continue;
     self->send(found->second.host, alarm{due.id});
   }
 }
@@ -180,7 +184,7 @@ tree_node describe(self_ptr self, const tree_ask& ask) {
   return node;
 }
 
-/// An operator's word: a parked entity gets another chance, a live one is replayed.
+/// An operator's word: a parked entity gets another chance.
 bool restart_entity(self_ptr self, const std::string& id) {
   auto& state = self->state;
   const auto prefix = state.vital.id() + "/";
@@ -215,6 +219,12 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
     if (content.match_element<envelope>(0)) route(self, std::move(content));
     return caf::message{};
   });
+  self->set_down_handler([self](const caf::down_msg& down) {
+    if (!down.reason) return;  // retired, or ended at our word
+    for (const auto& [stream, entry] : self->state.slots) {
+      if (entry.host == down.source) return failed(self, {stream, "its actor ended: " + caf::to_string(down.reason)});
+    }
+  });
   // First whatever a former incarnation of this shard sent is resolved, then what is stored is read.
   self->send(state.services.writer, barrier_ask{number, {}});
   self->send(state.services.router, shard_ready{number, caf::actor_cast<caf::actor>(self)});
@@ -248,8 +258,10 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
       },
       [self](tick) {
         auto& s = self->state;
-        s.tick_due = {};
         const auto now = s.services.clock().boot;
+        // A tick that was overtaken by an earlier one has nothing to do, nor may it call for another.
+        if (s.tick_due.value == 0 || now.value + tick_slack_ms < s.tick_due.value) return;
+        s.tick_due = {};
         fire_alarms(self, now);
         wake_some(self);
         if (now.value - s.idle_checked.value >= idle_check_ms) {

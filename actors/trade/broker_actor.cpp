@@ -11,7 +11,10 @@ namespace {
 using self_ptr = caf::stateful_actor<broker_state>*;
 using outcome = broker_answered::outcome;
 
-constexpr std::size_t waiting_max = 200'000;  ///< answers that the broker still owes; beyond it calls are not sent
+constexpr std::size_t waiting_max = 200'000;  ///< answers that the broker still owes; beyond it places are not sent
+constexpr std::size_t held_max = 200'000;
+constexpr std::int64_t answer_patience_ms = 60'000;  ///< an answer that did not come by then never will
+constexpr std::int64_t day_check_ms = 1'000;
 
 broker::moment now_of(const clock_reading& now) { return {now.boot, now.wall}; }
 
@@ -124,6 +127,13 @@ void answer_fill(self_ptr self, const broker_state::asked& asked, const external
 /// Reports that no answer of the same moment tells already.
 void report(self_ptr self, const broker::report& told) {
   if (told.in_answer) return;
+  auto& state = self->state;
+  if (state.services.clock().boot > state.lease_until) {
+    // At the bound the oldest goes: its order asks the broker itself when its shard is opened again.
+    if (state.held.size() >= held_max) state.held.pop_front();
+    state.held.push_back(told);
+    return;
+  }
   broker_reported out;
   out.report = told.sequence;
   out.view.broker_order_id = told.broker_order_id;
@@ -199,9 +209,11 @@ void take_call(self_ptr self, const broker_call& call) {
   const auto now = state.services.clock().boot;
   if (now > state.lease_until) return not_sent(self, call, "this node has no valid lease");
   if (call.what == broker_verb::place && now > call.not_after) return not_sent(self, call, "the send window has passed");
-  if (state.waiting.size() >= waiting_max) return not_sent(self, call, "too many calls wait for the broker");
+  if (call.what == broker_verb::place && state.waiting.size() >= waiting_max) {
+    return not_sent(self, call, "too many calls wait for the broker");
+  }
   const auto token = ++state.last_token;
-  state.waiting.emplace(token, broker_state::asked{call.order, call.incarnation, call.what, {}});
+  state.waiting.emplace(token, broker_state::asked{call.order, call.incarnation, call.what, {}, now});
   const auto& c = call.command;
   switch (call.what) {
     case broker_verb::place:
@@ -220,6 +232,11 @@ void take_call(self_ptr self, const broker_call& call) {
 
 void take_fill(self_ptr self, const paper_fill& in) {
   auto& state = self->state;
+  const auto now = state.services.clock().boot;
+  if (now > state.lease_until) {
+    self->send(state.services.router, in.from, rejected{rejection::storage_unavailable, "this node could not renew its lease"});
+    return;
+  }
   const auto orders = state.desk->broker().orders_with_id(in.order);
   if (orders.empty()) {
     self->send(state.services.router, in.from, rejected{rejection::not_found, "the broker has no such order"});
@@ -229,9 +246,22 @@ void take_fill(self_ptr self, const paper_fill& in) {
   broker_state::asked asked;
   asked.order = order_key(orders.front().order.organization, in.order);
   asked.fill_for = in.from;
+  asked.since = now;
   state.waiting.emplace(token, std::move(asked));
   state.batch.emplace_back(paper_request<external_fill>{token, {in.order, in.price, in.quantity, {}}});
   schedule(self);
+}
+
+void check_day(self_ptr self) {
+  auto& state = self->state;
+  const auto now = state.services.clock();
+  if (now.day > state.day) {
+    state.day = now.day;
+    state.batch.emplace_back(trading_day_end{});
+    schedule(self);
+  }
+  std::erase_if(state.waiting, [&](const auto& entry) { return now.boot.value - entry.second.since.value > answer_patience_ms; });
+  self->delayed_send(self, std::chrono::milliseconds{day_check_ms}, flush_day{});
 }
 
 }  // namespace
@@ -240,10 +270,18 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
   auto& state = self->state;
   state.services = std::move(services);
   state.vital = vitals{state.services.node + "/broker", "service", "trade"};
+  // A book that was last written on an earlier day has DAY orders of a day that is over.
+  std::error_code absent;
+  const auto written = std::filesystem::last_write_time(settings.book, absent);
+  const auto started = state.services.clock();
+  const auto age_ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::filesystem::file_time_type::clock::now() - written).count();
+  state.day = absent ? started.day : day_of({started.wall.value - age_ms}, settings.utc_offset_minutes);
   state.desk = std::make_unique<paper_desk>(settings.book, settings.instruments, settings.paper);
   for (const auto& rule : settings.faults) state.desk->faults().set(rule);
   self->send(state.services.cluster, subscribe_ask{caf::actor_cast<caf::actor>(self)});
+  self->send(self, flush_day{});
   return {
+      [self](flush_day) { check_day(self); },
       [self](const broker_call& call) {
         self->state.vital.count();
         take_call(self, call);
@@ -272,7 +310,12 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
         if (const auto due = s.desk->next_due(); due && *due <= now) run_batch(self);
         keep_ticking(self);
       },
-      [self](const lease_told& in) { self->state.lease_until = in.until; },
+      [self](const lease_told& in) {
+        auto& s = self->state;
+        s.lease_until = in.until;
+        if (s.services.clock().boot > in.until) return;
+        for (const auto& told : std::exchange(s.held, {})) report(self, told);
+      },
       [self](const set_faults& in) {
         auto& s = self->state;
         s.desk->faults().clear();

@@ -1,7 +1,9 @@
 #pragma once
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
+#include <deque>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <variant>
@@ -20,10 +22,11 @@ struct broker_actor_settings {
   std::shared_ptr<const instrument_master> instruments;
   paper_settings paper;
   std::vector<fault_rule> faults;
+  std::int32_t utc_offset_minutes = 330;
 };
 
 /// The paper broker as an actor with its own thread (it writes its book's file). Takes everything that waits as one batch: one
-/// write, then the answers. Checks lease and send window right before a place reaches the engine; past them it answers not_sent.
+/// write, then the answers. Checks lease and send window right before a place reaches the engine; past them it answers not_sent. When the trading day is over its DAY orders expire.
 struct broker_state {
   static inline const char* name = "broker";
   struct asked {
@@ -31,6 +34,7 @@ struct broker_state {
     std::uint64_t incarnation = 0;
     broker_verb what = broker_verb::place;
     requester fill_for;  ///< of an external fill
+    boot_ms since;
   };
 
   node_services services;
@@ -40,6 +44,8 @@ struct broker_state {
   std::unordered_map<request_token, asked> waiting;
   std::multimap<boot_ms, paper_output> later;  ///< answers that a fault holds back
   request_token last_token = 0;
+  std::deque<broker::report> held;  ///< reports of a time without a lease: the router would drop them
+  trading_day day;
   boot_ms lease_until;
   bool flushing = false;
   bool ticking = false;

@@ -17,7 +17,11 @@ struct set_faults {
   std::vector<fault_rule> rules;
 };
 
+/// The broker's own: is the trading day over?
+struct flush_day {};
+
 }  // namespace sb
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::flush_day)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::market_ticks)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::set_faults)

@@ -68,7 +68,9 @@ where kept.version < excluded.version)"};
 constexpr statement count_heartbeat{"journal_heartbeat", R"(
 insert into node as n (node, incarnation, counter) values ($1::text, $2::bigint, 1)
 on conflict (node) do update
-set incarnation = excluded.incarnation, counter = n.counter + 1, seen_at = clock_timestamp())"};
+set incarnation = excluded.incarnation, counter = n.counter + 1, seen_at = clock_timestamp()
+where n.incarnation <= excluded.incarnation
+returning counter)"};
 
 constexpr statement read_heartbeats{"journal_heartbeats", "select node, incarnation, counter from node order by node"};
 
@@ -294,7 +296,8 @@ void postgres_journal::save_snapshot(shard_id shard, const stored_snapshot& snap
 }
 
 void postgres_journal::heartbeat(const node_identity& self, deadline within) {
-  connection_.run(count_heartbeat, parameters{}.text(self.node).int8(self.incarnation), from_now(within));
+  const auto counted = connection_.run(count_heartbeat, parameters{}.text(self.node).int8(self.incarnation), from_now(within));
+  if (counted.rows() == 0) throw storage_unavailable{"a later incarnation of node " + self.node + " is running"};
 }
 
 std::vector<node_heartbeat> postgres_journal::heartbeats(deadline within) {

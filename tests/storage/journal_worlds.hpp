@@ -28,6 +28,11 @@ class memory_world {
 /// ... and in PostgreSQL.
 class postgres_world {
  public:
+  postgres_world() = default;
+  postgres_world(const postgres_world&) = delete;
+  postgres_world& operator=(const postgres_world&) = delete;
+  ~postgres_world() { private_postgres::instance()->drop(conninfo_); }
+
   static bool available() { return private_postgres::instance() != nullptr; }
   std::unique_ptr<journal> open(const node_identity& self) {
     return std::make_unique<postgres_journal>(conninfo_, self);

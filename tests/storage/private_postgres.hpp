@@ -6,7 +6,7 @@
 
 namespace sb::test {
 
-/// One PostgreSQL for the whole test program: a directory under /tmp, a unix socket, durable commits, started at first
+/// One PostgreSQL for the whole test program: a directory of its own, a unix socket, durable commits, started at first
 /// use. A guardian process stops the server and removes the directory when the program ends, however it ends.
 class private_postgres {
  public:
@@ -21,6 +21,8 @@ class private_postgres {
   std::string migrated_database();
   /// conninfo of a new, empty database.
   std::string empty_database();
+  /// Takes a conninfo from above; ends its connections.
+  void drop(const std::string& database) noexcept;
   /// As after a power cut: no checkpoint, every client is thrown out, recovery at the start. Returns when it answers
   /// again.
   void restart_immediately();

@@ -379,6 +379,19 @@ TEST_CASE("every reference of the OpenAPI document leads somewhere") {
   CHECK(references > 50);
 }
 
+TEST_CASE("schemas say what may be null and what a list of ids is") {
+  api_world world;
+  const auto got = world({.target = "/openapi.json"});
+  const std::string schemas = "/components/schemas/";
+  CHECK(got.at(schemas + "Order/properties/broker_order_id/anyOf/0/type") == "string");
+  CHECK(got.at(schemas + "Order/properties/broker_order_id/anyOf/1/type") == "null");
+  CHECK(got.at(schemas + "Order/properties/symbol/type") == "string");
+  CHECK(got.at(schemas + "Permissions/properties/trading_account_ids/items/type") == "integer");
+  CHECK(got.at(schemas + "Permissions/properties/trading_account_ids/items/minimum") == "1");
+  CHECK(got.at(schemas + "CheckOrder/properties/client_order_id") == "absent");
+  CHECK(got.at(schemas + "PlaceOrder/properties/client_order_id/maxLength") == "64");
+}
+
 TEST_CASE("what an answer holds is what its table says") {
   api_world world;
   world.entities.tree.id = "node1";
