@@ -18,6 +18,7 @@
 #include "actors/protocol/type_ids.hpp"
 #include "actors/supervision/tree.hpp"
 #include "app/database_reader.hpp"
+#include "app/version.hpp"
 #include "metrics/metrics.hpp"
 #include "storage/postgres/journal.hpp"
 #include "storage/postgres/migrations.hpp"
@@ -361,6 +362,7 @@ web::api_settings control_plane::impl::api_settings() const {
   s.market_protection = chosen.orders.market_protection;
   s.utc_offset_minutes = chosen.trading.utc_offset_minutes;
   s.currency = chosen.trading.currency;
+  s.version = version_text;
   return s;
 }
 

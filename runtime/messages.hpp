@@ -72,7 +72,9 @@ struct broker_view {
   std::string broker_order_id;
   std::string code;
   std::string message;
-  std::vector<broker_fill> fills;  ///< all that the sender knows of; known ones are dropped by fill id
+  /// All that the sender knows of; known ones are dropped by fill id. A view that closes the order has every fill of it: an earlier
+  /// report may be lost, and nobody asks about a closed order.
+  std::vector<broker_fill> fills;
   friend bool operator==(const broker_view&, const broker_view&) = default;
 };
 enum class broker_verb : std::uint8_t { place = 0, cancel = 1, query = 2 };

@@ -263,7 +263,7 @@ void order_entity::on(const alarm& in, const envelope& head, turn& now) {
       if (state_.status == order_status::pending_new && sent_) become_unknown("no answer of the broker in time", head, now);
       return;
     case alarm_resolve: {
-      if (state_.status != order_status::unknown && !(is_working(state_.status) && checking_)) return;
+      if (state_.status != order_status::unknown && !checking_) return;
       outputs ask;
       ask_broker(broker_verb::query, ask);
       for (auto& out : ask) now.after_commit(std::move(out));
@@ -294,13 +294,14 @@ void order_entity::committed(const clock_reading& now, outputs& out) {
 }
 
 bool order_entity::busy() const {
+  if (checking_) return true;
   switch (state_.status) {
     case order_status::pending_new:
     case order_status::unknown:
       return true;
     case order_status::new_:
     case order_status::partially_filled:
-      return state_.cancel_requested || checking_;
+      return state_.cancel_requested;
     case order_status::none:
     case order_status::filled:
     case order_status::canceled:

@@ -93,6 +93,8 @@ void settlement::rows(shard_id shard, const std::vector<journal_row>& rows, boot
     if (!why.empty()) out.push_back(settlement_alarm{row.stream + " row " + std::to_string(row.seq) + ": " + why});
     if (facts.empty()) continue;
     auto& target = state.books[key->organization];
+    // The book may have told of more than was read so far: a former follower of this shard had settled it.
+    if (target.settled && row.seq <= *target.settled) continue;
     pending_ += facts.size();
     std::move(facts.begin(), facts.end(), std::back_inserter(target.facts));
     touched.push_back(key->organization);

@@ -61,6 +61,9 @@ caf::behavior settlement_actor(self_ptr self, node_services services, settlement
         drive(self, [&](settlement& core, settlement_outputs& out) { core.follow(in.shard, in.seq, out); });
       },
       [self](const shard_gone& in) {
+        // The router tells its gateways, and this is one, that a shard's actor ended. The shard is still this node's then: its
+        // committed rows go on, and nobody would say shard_owned again.
+        if (self->current_sender() == self->state.services.router) return;
         self->state.core->drop(in.shard);
         self->state.reading.erase(in.shard);
       },

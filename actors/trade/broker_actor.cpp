@@ -56,8 +56,18 @@ void send_to_order(self_ptr self, const entity_key& order, message body, request
   std::visit([&](auto& alternative) { self->send(self->state.services.router, std::move(head), std::move(alternative)); }, body);
 }
 
+/// An order as the broker's book has it now, all fills included; nullopt when there is none under this number.
+std::optional<broker_view> whole_view(const paper_broker& broker, const order_id& id, const std::string& broker_order_id) {
+  for (const auto& order : broker.orders_with_id(id)) {
+    if (order.broker_order_id == broker_order_id) return view_of(order);
+  }
+  return std::nullopt;
+}
+
 struct answer_reading {
   broker_answered& out;
+  const paper_broker& broker;
+  const order_id& id;
 
   void operator()(const broker::accepted& a) const {
     out.what = outcome::seen;
@@ -82,7 +92,7 @@ struct answer_reading {
   }
   void operator()(const broker::canceled& c) const {
     out.what = outcome::seen;
-    out.view = {broker_view::state::canceled, c.broker_order_id, {}, {}, {}};
+    out.view = whole_view(broker, id, c.broker_order_id).value_or(broker_view{broker_view::state::canceled, c.broker_order_id, {}, {}, {}});
   }
   void operator()(const broker::blocked&) const { out.what = outcome::not_found; }
   void operator()(const broker::already_closed& closed) const {
@@ -139,10 +149,9 @@ void report(self_ptr self, const broker::report& told) {
   out.view.broker_order_id = told.broker_order_id;
   if (const auto* fill = std::get_if<broker::fill_report>(&told.what)) {
     out.view.fills = {fill_of(fill->filled)};
-  } else if (std::holds_alternative<broker::cancel_report>(told.what)) {
-    out.view.is = broker_view::state::canceled;
-  } else if (std::holds_alternative<broker::expiry_report>(told.what)) {
-    out.view.is = broker_view::state::expired;
+  } else if (auto whole = whole_view(state.desk->broker(), told.id, told.broker_order_id);
+             whole && !std::holds_alternative<broker::rejection_report>(told.what)) {
+    out.view = std::move(*whole);  // canceled or expired: with every fill
   } else if (const auto* refused = std::get_if<broker::rejection_report>(&told.what)) {
     out.view.is = broker_view::state::rejected;
     out.view.code = refused->code;
@@ -162,7 +171,7 @@ void let_go(self_ptr self, const paper_output& output) {
   broker_answered answer;
   answer.of = asked.what;
   answer.incarnation = asked.incarnation;
-  const answer_reading reading{answer};
+  const answer_reading reading{answer, state.desk->broker(), asked.order.id};
   if (const auto* place = std::get_if<broker::place_answer>(&output.body)) std::visit(reading, *place);
   if (const auto* cancel = std::get_if<broker::cancel_answer>(&output.body)) std::visit(reading, *cancel);
   if (const auto* book = std::get_if<broker::book_answer>(&output.body)) std::visit(reading, *book);

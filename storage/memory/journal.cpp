@@ -219,6 +219,9 @@ void memory_journal::save_snapshot(shard_id shard, const stored_snapshot& snapsh
 void memory_journal::heartbeat(const node_identity& self, deadline) {
   const auto lock = reach();
   auto& node = store_->nodes_[self.node];
+  if (!node.node.empty() && node.incarnation > self.incarnation) {
+    throw storage_unavailable{"a later incarnation of node " + self.node + " is running"};
+  }
   node.node = self.node;
   node.incarnation = self.incarnation;
   ++node.counter;

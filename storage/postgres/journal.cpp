@@ -296,7 +296,8 @@ void postgres_journal::save_snapshot(shard_id shard, const stored_snapshot& snap
 }
 
 void postgres_journal::heartbeat(const node_identity& self, deadline within) {
-  const auto counted = connection_.run(count_heartbeat, parameters{}.text(self.node).int8(self.incarnation), from_now(within));
+  const auto counted =
+      connection_.run(count_heartbeat, parameters{}.text(self.node).int8(self.incarnation), from_now(within));
   if (counted.rows() == 0) throw storage_unavailable{"a later incarnation of node " + self.node + " is running"};
 }
 

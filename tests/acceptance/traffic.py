@@ -22,7 +22,7 @@ class Traffic:
         self.acknowledged = {}  # order id → body that was sent
         self.canceled = set()  # cancels that were answered 200
         self.fills = {}  # fill id → (order id, quantity), answered 200
-        self.never_sent = {}  # order id → body; denied in the recovery from a fault, before anybody was told anything
+        self.never_sent = {}  # order id → body; denied because of a fault, as the client was told
         self.uncertain = {}  # client order id → body
         self.refused = []  # 503 answers
         self.lost = 0
@@ -101,9 +101,11 @@ class Traffic:
                 self.uncertain[order["client_order_id"]] = order
             return None
         with self.lock:
-            if answer.status_code == 403 and order["client_order_id"] in self.uncertain and answer.json()["code"] in NEVER_SENT:
-                self.never_sent[answer.json()["order_id"]] = self.uncertain.pop(order["client_order_id"])
+            if answer.status_code == 403 and answer.json()["code"] in NEVER_SENT:
+                self.uncertain.pop(order["client_order_id"], None)
+                self.never_sent[answer.json()["order_id"]] = order
             elif answer.status_code in (201, 202):
+                assert answer.json()["order_id"] not in self.never_sent
                 self.acknowledged[answer.json()["order_id"]] = order
                 self.uncertain.pop(order["client_order_id"], None)
             else:
@@ -134,7 +136,7 @@ class Traffic:
     def resolve(self):
         """Sends again what was uncertain: the same key is safe. Afterwards everything is known."""
         for order in list(self.uncertain.values()):
-            eventually(lambda order=order: self._place(order) or self.surprises, f"an answer for {order['client_order_id']}")
+            eventually(lambda order=order: self._place(order) is not None or self.surprises, f"an answer for {order['client_order_id']}")
             assert not self.surprises, self.surprises[:5]
         assert not self.uncertain
 

@@ -7,7 +7,7 @@
 using namespace sb;
 using namespace sb::test;
 using verdict = reserve_answer::verdict;
-using words = std::vector<std::string>;
+using names = std::vector<std::string>;
 
 namespace {
 
@@ -134,7 +134,8 @@ SCENARIO("a reservation without a deadline is never too late, and one at its dea
   book_desk d;
   d.open();
   auto ask = d.reserve("O1");
-  ask.deadline = {GENERATE_COPY(std::int64_t{0}, d.clock_ms)};
+  const bool at_deadline = GENERATE(false, true);
+  ask.deadline = {at_deadline ? d.clock_ms : std::int64_t{0}};
   d.give(ask);
   d.store();
   CHECK(d.verdicts() == std::vector{verdict::reserved});
@@ -251,20 +252,20 @@ SCENARIO("a reservation of which nothing is heard is asked for") {
   WHEN("the time has come") {
     d.pass(d.rules.probe_after_ms);
     d.clear();
-    d.give(alarm{probe});
+    d.give(sb::alarm{probe});
     THEN("its order's shard is asked, again and again until it is heard of") {
       REQUIRE(d.messages<probe_order>().size() == 1);
       CHECK(d.all<send_out>().front().head.to == order_key(organization, "O1"));
       CHECK(d.alarm_after(probe) == d.rules.probe_retry_ms);
       CHECK_FALSE(d.core->can_retire());
       d.pass(d.rules.probe_retry_ms);
-      d.give(alarm{probe});
+      d.give(sb::alarm{probe});
       CHECK(d.messages<probe_order>().size() == 2);
       AND_WHEN("the order answers") {
         d.give(probe_answered{"O1"});
         d.clear();
         d.pass(d.rules.probe_retry_ms);
-        d.give(alarm{probe});
+        d.give(sb::alarm{probe});
         THEN("what follows comes through settlement") {
           CHECK(d.messages<probe_order>().empty());
           CHECK(d.core->can_retire());
@@ -277,7 +278,7 @@ SCENARIO("a reservation of which nothing is heard is asked for") {
     d.store_all();
     d.pass(d.rules.probe_after_ms);
     d.clear();
-    d.give(alarm{probe});
+    d.give(sb::alarm{probe});
     CHECK(d.messages<probe_order>().empty());
     CHECK(d.core->can_retire());
   }
@@ -322,6 +323,6 @@ SCENARIO("a new day begins with the first command of it") {
   auto ask = d.reserve("O2");
   d.give(ask);
   d.store();
-  CHECK(d.story() == words{"risk.day_rolled", "risk.permissions_set", "risk.limits_set", "risk.reserved", "risk.day_rolled",
+  CHECK(d.story() == names{"risk.day_rolled", "risk.permissions_set", "risk.limits_set", "risk.reserved", "risk.day_rolled",
                            "risk.reserved"});
 }

@@ -33,7 +33,7 @@ class counter final : public entity {
     if (!fresh) now.at_once(alarm_out{9, 1});
   }
   void handle(const delivery& in, turn& now) override {
-    if (std::holds_alternative<alarm>(in.body)) busy_ = true;
+    if (std::holds_alternative<sb::alarm>(in.body)) busy_ = true;
     if (std::holds_alternative<create_user>(in.body)) {
       ++count_;
       event_record fact;
@@ -231,7 +231,7 @@ SCENARIO("an entity retires only when its stream can bring everything back") {
   CHECK_FALSE(s.core->can_retire());
   s.store();
   CHECK(s.core->can_retire());
-  s.give(alarm{1});
+  s.give(sb::alarm{1});
   CHECK_FALSE(s.core->can_retire());
 }
 

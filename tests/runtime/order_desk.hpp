@@ -44,7 +44,8 @@ class order_desk : public stage {
     order_state folded;
     for (const auto& row : rows) {
       std::string why;
-      for (const auto& event : unpack(row.body, why).value()) evolve(folded, decode_order_event(event, why).value(), row.at);
+      const auto packed = unpack(row.body, why).value();
+      for (const auto& event : packed) evolve(folded, decode_order_event(event, why).value(), row.at);
     }
     return folded;
   }

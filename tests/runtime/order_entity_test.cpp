@@ -8,7 +8,7 @@ using namespace sb;
 using namespace sb::test;
 using outcome = broker_answered::outcome;
 using verdict = reserve_answer::verdict;
-using words = std::vector<std::string>;
+using names = std::vector<std::string>;
 
 SCENARIO("an order goes its way step by step, and no step is taken before the one before it is stored") {
   GIVEN("a new order") {
@@ -38,7 +38,7 @@ SCENARIO("an order goes its way step by step, and no step is taken before the on
     WHEN("the request is stored") {
       d.store();
       THEN("the client hears that it is safe, and nothing is sent without the reservation") {
-        CHECK(d.story() == words{"order.requested"});
+        CHECK(d.story() == names{"order.requested"});
         REQUIRE(d.replies<order_stored>(1).size() == 1);
         CHECK(d.replies<order_stored>(1).front().answer.held == rupees(5'000));
         CHECK(d.replies<order_answer>(1).empty());
@@ -76,7 +76,7 @@ SCENARIO("an order goes its way step by step, and no step is taken before the on
       d.broker_accepts({fill("F1", 40), fill("F2", 60)});
       d.store();
       THEN("they are in the same append, the last one ends the order") {
-        CHECK(d.story() == words{"order.requested", "order.accepted", "order.filled", "order.filled"});
+        CHECK(d.story() == names{"order.requested", "order.accepted", "order.filled", "order.filled"});
         CHECK(d.rows.size() == 2);
         CHECK(d.status() == order_status::filled);
       }
@@ -105,7 +105,7 @@ SCENARIO("an order goes its way step by step, and no step is taken before the on
     }
     WHEN("no answer comes") {
       d.pass(d.rules.times.send_window_ms + d.rules.times.broker_answer_ms);
-      d.give(alarm{broker_timer});
+      d.give(sb::alarm{broker_timer});
       d.store();
       CHECK(d.status() == order_status::unknown);
     }
@@ -257,7 +257,7 @@ SCENARIO("one key is one order") {
     hot.give(buy_100(), client(1));
     hot.give(buy_100(), client(2));
     hot.store_all();
-    CHECK(hot.story() == words{"order.requested"});
+    CHECK(hot.story() == names{"order.requested"});
     CHECK(hot.messages<reserve_request>().size() == 1);
   }
 }
@@ -267,14 +267,14 @@ SCENARIO("the reservation is asked for again until its deadline, then the attemp
   d.requested();
   WHEN("no answer comes for a while") {
     d.pass(d.rules.times.reserve_retry_ms);
-    d.give(alarm{authority});
+    d.give(sb::alarm{authority});
     CHECK(d.messages<reserve_request>().size() == 1);
     CHECK(d.messages<reserve_request>().front().deadline.value == 1'000'000 + d.rules.times.reserve_deadline_ms);
     CHECK(d.alarm_after(authority) == d.rules.times.reserve_retry_ms);
   }
   WHEN("the deadline has passed") {
     d.pass(d.rules.times.reserve_deadline_ms);
-    d.give(alarm{authority});
+    d.give(sb::alarm{authority});
     CHECK(d.messages<reserve_request>().empty());
     REQUIRE(d.messages<close_request>().size() == 1);
     THEN("a reservation that comes now does not count any more") {
@@ -282,7 +282,7 @@ SCENARIO("the reservation is asked for again until its deadline, then the attemp
       CHECK(d.calls().empty());
     }
     THEN("the closing is asked again until it is answered") {
-      d.give(alarm{authority});
+      d.give(sb::alarm{authority});
       CHECK(d.messages<close_request>().size() == 2);
     }
     THEN("closed or reserved, nothing was sent: the order is denied") {
@@ -366,7 +366,7 @@ SCENARIO("a cancel always passes") {
     }
     WHEN("the answer was lost") {
       d.clear();
-      d.give(alarm{cancel_timer});
+      d.give(sb::alarm{cancel_timer});
       THEN("it is asked again") { CHECK(d.calls(broker_verb::cancel) == 1); }
     }
     WHEN("the answer is unclear, or the order is still working") {
@@ -380,7 +380,7 @@ SCENARIO("a cancel always passes") {
       d.give(cancel_order{}, client(3));
       d.store_all();
       THEN("the wish is stored once") {
-        CHECK(d.story() == words{"order.requested", "order.accepted", "order.cancel_requested"});
+        CHECK(d.story() == names{"order.requested", "order.accepted", "order.cancel_requested"});
         CHECK(d.replies<order_answer>(3).size() == 1);
       }
     }

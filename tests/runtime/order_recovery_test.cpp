@@ -39,7 +39,7 @@ SCENARIO("a recovered order asks, it never guesses and never sends") {
     }
     WHEN("the book does not answer") {
       d.clear();
-      d.give(alarm{authority});
+      d.give(sb::alarm{authority});
       CHECK(d.messages<close_request>().size() == 1);
     }
     WHEN("it is canceled") {
@@ -65,7 +65,7 @@ SCENARIO("a recovered order asks, it never guesses and never sends") {
     d.come_back();
     THEN("it asks what happened while nobody listened") {
       CHECK(d.alarm_after(resolve) == 0);
-      d.give(alarm{resolve});
+      d.give(sb::alarm{resolve});
       CHECK(d.calls() == std::vector{broker_verb::query});
     }
   }
@@ -84,7 +84,7 @@ SCENARIO("a recovered order asks, it never guesses and never sends") {
 SCENARIO("an unknown order is found out: a broker that enforces ids") {
   order_desk d;
   d.unknown();
-  d.give(alarm{resolve});
+  d.give(sb::alarm{resolve});
   CHECK(d.calls() == std::vector{broker_verb::query});
   CHECK(d.alarm_after(resolve) == 2'000);
   d.clear();
@@ -132,7 +132,7 @@ TEST_CASE("an unknown order is asked for at growing distances, and never given u
   const std::vector<std::int64_t> expected{2'000, 4'000, 8'000, 15'000, 30'000, 60'000, 60'000, 60'000};
   for (const auto after : expected) {
     d.clear();
-    d.give(alarm{resolve});
+    d.give(sb::alarm{resolve});
     CHECK(d.alarm_after(resolve) == after);
     CHECK(d.calls(broker_verb::query) == 1);
   }

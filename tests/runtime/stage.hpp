@@ -1,5 +1,7 @@
 #pragma once
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -118,22 +120,20 @@ class stage {
     if (open) out.emplace_back(std::move(*open));
   }
 
-  /// Type names of everything that is stored.
-  std::vector<std::string> story() const {
-    std::vector<std::string> names;
-    for (const auto& row : rows) {
-      std::string why;
-      for (const auto& event : unpack(row.body, why).value()) names.push_back(event.type);
-    }
-    return names;
-  }
   std::vector<event_record> events() const {
     std::vector<event_record> found;
     for (const auto& row : rows) {
       std::string why;
-      for (auto& event : unpack(row.body, why).value()) found.push_back(std::move(event));
+      auto packed = unpack(row.body, why).value();
+      std::move(packed.begin(), packed.end(), std::back_inserter(found));
     }
     return found;
+  }
+  /// Type names of everything that is stored.
+  std::vector<std::string> story() const {
+    std::vector<std::string> names;
+    for (const auto& event : events()) names.push_back(event.type);
+    return names;
   }
   /// A history that others wrote.
   void given_row(const std::vector<event_record>& facts, wall_ms at = {1}) {

@@ -131,11 +131,8 @@ void exchange::cancel(const broker_call& call, const answer_to& done) {
     if (told) answer(call, done, outcome::not_found, {}, chance.between(0, 20));
     return;
   }
-  const bool worked = order->is == is::working;
-  if (worked) close(*order, is::canceled);
-  // A cancel that worked tells no fills: the reports before it did, and its answer comes behind them.
-  const broker_view view = worked ? broker_view{is::canceled, order->broker_order_id, {}, {}, {}} : view_of(*order);
-  if (told) answer(call, done, outcome::seen, view, std::max<std::int64_t>(0, order->channel_free - world_.time.now()));
+  if (order->is == is::working) close(*order, is::canceled);
+  if (told) answer(call, done, outcome::seen, view_of(*order), std::max<std::int64_t>(0, order->channel_free - world_.time.now()));
 }
 
 void exchange::query(const broker_call& call, const answer_to& done) {
@@ -191,7 +188,7 @@ void exchange::fill(const order_id& id, std::int64_t quantity) {
 
 void exchange::close(exchange_order& order, is how) {
   order.is = how;
-  report(order, {how, order.broker_order_id, {}, {}, {}});
+  report(order, view_of(order));
 }
 
 void exchange::report(exchange_order& order, broker_view view) {

@@ -28,7 +28,8 @@ void each_event(world& all, entity_kind kind, Decode decode, Each each) {
       const auto key = key_of(row.stream);
       if (key->kind != kind) continue;
       std::string why;
-      for (const auto& event : *unpack(row.body, why)) each(*key, row, *decode(event, why));
+      const auto events = unpack(row.body, why);
+      for (const auto& event : *events) each(*key, row, *decode(event, why));
     }
   }
 }
@@ -248,6 +249,13 @@ void every_fact_is_settled_once(world& all) {
     const auto& ours = settled[organization];
     const auto& theirs = happened[organization];
     if (ours.size() != theirs.size()) {
+      std::string extra;
+      for (const auto& one : ours) {
+        const auto count = std::count(theirs.begin(), theirs.end(), one);
+        const auto mine = std::count(ours.begin(), ours.end(), one);
+        if (count != mine) extra += " row " + std::to_string(one.seq) + " " + one.order + " kind " + std::to_string(static_cast<int>(one.what)) + ": " + std::to_string(mine) + " for " + std::to_string(count);
+      }
+      broken("settlement: told another number of times than it happened:" + extra);
       broken("settlement: " + std::to_string(theirs.size()) + " facts happened, and " + std::to_string(ours.size()) + " are settled");
     }
     if (ours != theirs) broken("settlement: what is settled is not what happened");

@@ -151,8 +151,8 @@ void node::spawn(shard_id id, slot& entry) {
     read_history(id, stream, entry.host);
     return;
   }
-  later(0, [=, this] {
-    if (auto* here = find(id, stream, entry.host)) {
+  later(0, [this, id, stream, host = entry.host] {
+    if (auto* here = find(id, stream, host)) {
       drive(id, *here, [&](entity_core& core, outputs& out) { core.recover({stream, std::nullopt, {}}, clock(), out); });
     }
   });
@@ -453,7 +453,7 @@ void node::send_claim(claim_step what) {
 
 void node::open_shard(shard_id id) {
   auto& here = shards_[id];
-  here = shard{};
+  here = running_shard{};
   here.life = world_.next_number();
   const auto token = ++last_token_;
   barriers_[token] = {id, {}, here.life};

@@ -57,7 +57,7 @@ class node {
     std::vector<delivery> held;
     std::int64_t used = 0;
   };
-  struct shard {
+  struct running_shard {
     bool open = false;
     std::uint64_t life = 0;
     std::vector<delivery> early;
@@ -119,7 +119,7 @@ class node {
   std::unique_ptr<lease> lease_;
   std::set<shard_id> owned_;
   bool blind_ = false;
-  std::map<shard_id, shard> shards_;
+  std::map<shard_id, running_shard> shards_;
   std::uint64_t last_token_ = 0;
   struct write_origin {
     shard_id id;

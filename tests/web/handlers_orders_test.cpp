@@ -78,6 +78,18 @@ TEST_CASE("an account is asked for once") {
   CHECK(world.entities.questions<sb::place_order>().size() == 2);
 }
 
+TEST_CASE("an account that is known as another organization's is not there") {
+  api_world world;
+  const auto body = order_body(R"("trading_account_id":21)", "trading_account_id");
+  const auto theirs = world({.method = "POST",
+                             .target = "/trades/place-order",
+                             .body = body,
+                             .token = world.token(stranger, beta, {"trader"})});
+  REQUIRE(theirs.status() == 201);
+  CHECK(place(world, body).code() == "ACCOUNT_NOT_FOUND");
+  CHECK(world.entities.questions<sb::place_order>().size() == 1);
+}
+
 TEST_CASE("order bodies that are refused") {
   struct row {
     std::string what, more, without;

@@ -24,6 +24,14 @@ void answer_health(const request_ptr& request, int status, std::string_view word
   request->respond(status, std::move(out));
 }
 
+/// The broker has no such order: an order of ours that never reached it takes no fills, any other id is unknown.
+void refuse_fill_of_absent(const request_ptr& request) {
+  request->services.database.find_order(
+      std::string{request->body.text("order")}, on_read<std::optional<order_record>>(request, [request](std::optional<order_record> found) {
+        request->refuse(found ? problem_code::order_closed : problem_code::order_not_found);
+      }));
+}
+
 }  // namespace
 
 void fill_paper_order(const request_ptr& request) {
@@ -43,6 +51,7 @@ void fill_paper_order(const request_ptr& request) {
             return request->respond(200, std::move(out));
           }
           const auto* why = std::get_if<rejected>(&told);
+          if (why != nullptr && why->why == rejection::not_found) return refuse_fill_of_absent(request);
           request->refuse(problem_for(why != nullptr ? *why : rejected{}, entity_kind::order));
         });
       });
