@@ -10,6 +10,7 @@ namespace sb {
 
 void journal_writer::own(const shard_head& head, writer_events& out) {
   if (shards_.contains(head.shard)) lose(head.shard, "claimed anew by this node", out);
+  std::erase(sent_, head.shard);  // an answer that is still out is about the former claim
   shard_state fresh;
   fresh.head = head;
   shards_[head.shard] = std::move(fresh);

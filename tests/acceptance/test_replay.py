@@ -8,7 +8,7 @@ FLOW = "data/orderflow/derived_bitstamp_replay.csv.xz"
 def test_the_first_rows_of_the_recorded_flow(plant, shared_data):
     """Placed, canceled and filled as fast as answers come; every answer is an expected one, and journal, broker and read models agree.
     The same run again is answered from what is there."""
-    node = plant.new_node({"log.level": "warning"})
+    node = plant.new_node()
     arguments = ["replay", shared_data / FLOW, "--max", "--limit", ROWS, "--url", node.url, "--data", node.data, "--connections", 16]
     first = node.command(*arguments, "--run", "trial")
     assert first.returncode == 0 and first.stdout.rstrip().endswith("green"), first.stdout + first.stderr
@@ -24,7 +24,7 @@ def test_killed_in_the_middle_of_a_replay(plant, shared_data):
     import subprocess
     from node import environment
     from waiting import eventually
-    node = plant.new_node({"log.level": "warning"})
+    node = plant.new_node()
     arguments = ["replay", shared_data / FLOW, "--max", "--limit", ROWS, "--url", node.url, "--data", node.data, "--run", "killed"]
     replay = subprocess.Popen([node.binary, *map(str, arguments)], cwd=node.root, env=environment({}, node.conninfo),
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

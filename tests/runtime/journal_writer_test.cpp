@@ -278,7 +278,7 @@ SCENARIO("one refused row does not take the others with it") {
   const auto good = d.write(1, "7/order/A", 1);
   const auto bad = d.write(1, std::string(97, 'x'), 1);  // longer than the column
   const auto also_good = d.write(1, "7/order/C", 1);
-  for (int statement = 0; statement < 4; ++statement) d.run();
+  for (int statement = 0; statement < 5; ++statement) d.run();
   CHECK(d.verdict(good) == stored);
   CHECK(d.verdict(bad) == not_stored);
   CHECK(d.verdict(also_good) == stored);
