@@ -34,7 +34,8 @@ namespace {
 namespace fs = std::filesystem;
 
 wall_ms wall_now() {
-  return {std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+  return {std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+              .count()};
 }
 boot_ms boot_now() {
   timespec now{};
@@ -67,7 +68,8 @@ std::string read_file(const fs::path& path, const char* what) {
 std::string unpack_xz(const std::string& packed, const fs::path& path) {
   constexpr std::size_t bytes_max = 512u << 20;
   lzma_stream stream = LZMA_STREAM_INIT;
-  if (lzma_stream_decoder(&stream, 256u << 20, LZMA_CONCATENATED) != LZMA_OK) throw std::runtime_error{"no memory to unpack " + path.string()};
+  if (lzma_stream_decoder(&stream, 256u << 20, LZMA_CONCATENATED) != LZMA_OK)
+    throw std::runtime_error{"no memory to unpack " + path.string()};
   stream.next_in = reinterpret_cast<const std::uint8_t*>(packed.data());
   stream.avail_in = packed.size();
   std::string text;
@@ -80,7 +82,8 @@ std::string unpack_xz(const std::string& packed, const fs::path& path) {
     text.append(reinterpret_cast<const char*>(block.data()), block.size() - stream.avail_out);
   }
   lzma_end(&stream);
-  if (state != LZMA_STREAM_END) throw std::runtime_error{path.string() + " is not a complete .xz file of at most 512 MiB"};
+  if (state != LZMA_STREAM_END)
+    throw std::runtime_error{path.string() + " is not a complete .xz file of at most 512 MiB"};
   return text;
 }
 
@@ -159,7 +162,8 @@ struct actor_config : caf::actor_system_config {
   explicit actor_config(const scheduler_settings& scheduler) {
     register_messages(*this);
     set("scheduler.max-threads", static_cast<std::size_t>(scheduler.threads));
-    set("scheduler.policy", scheduler.policy == scheduler_policy::sharing ? caf::atom("sharing") : caf::atom("stealing"));
+    set("scheduler.policy",
+        scheduler.policy == scheduler_policy::sharing ? caf::atom("sharing") : caf::atom("stealing"));
   }
 };
 
@@ -195,7 +199,8 @@ std::string hex(std::string_view bytes) {
   return text;
 }
 
-/// One line: {"at":..., "heads":[[shard, head, hash], ...]}, a blank, the ES256 signature of that JSON in hex. Appended and synced.
+/// One line: {"at":..., "heads":[[shard, head, hash], ...]}, a blank, the ES256 signature of that JSON in hex. Appended
+/// and synced.
 void write_anchor(const fs::path& path, const web::signing_key& key, const std::vector<shard_head>& heads) {
   std::string line = R"({"at":)" + std::to_string(wall_now().value) + R"(,"heads":[)";
   for (const auto& head : heads) {
@@ -206,7 +211,8 @@ void write_anchor(const fs::path& path, const web::signing_key& key, const std::
   line += "]}";
   line += ' ' + hex(key.sign(line)) + '\n';
   const int file = ::open(path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-  const bool written = file >= 0 && ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
+  const bool written =
+      file >= 0 && ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
   if (file >= 0) ::close(file);
   if (!written) spdlog::error("anchor: {} cannot be written", path.string());
 }
@@ -239,8 +245,12 @@ struct control_plane::impl {
     const auto wall = wall_now();
     return {wall, boot_now(), day_of(wall, chosen.trading.utc_offset_minutes)};
   }
-  std::chrono::milliseconds statement_deadline() const { return std::chrono::milliseconds{chosen.database.statement_deadline_ms}; }
-  std::unique_ptr<journal> connect() const { return std::make_unique<postgres_journal>(chosen.database.conninfo, self); }
+  std::chrono::milliseconds statement_deadline() const {
+    return std::chrono::milliseconds{chosen.database.statement_deadline_ms};
+  }
+  std::unique_ptr<journal> connect() const {
+    return std::make_unique<postgres_journal>(chosen.database.conninfo, self);
+  }
 
   node_plan plan();
   read_side reads();
@@ -258,7 +268,8 @@ read_side control_plane::impl::reads() {
   side.connect = [this] { return connect(); };
   side.open_orders = [models, within](shard_id shard) {
     std::vector<entity_key> keys;
-    for (auto& [organization, order] : models->open_orders(shard, within)) keys.push_back(order_key(organization, order));
+    for (auto& [organization, order] : models->open_orders(shard, within))
+      keys.push_back(order_key(organization, order));
     return keys;
   };
   side.cursor = [models, within](const std::string& projection, shard_id shard) -> std::int64_t {
@@ -287,7 +298,8 @@ node_plan control_plane::impl::plan() {
   p.writer.statement_deadline = statement_deadline();
   p.writer.lock_wait = std::chrono::milliseconds{chosen.database.lock_wait_ms};
   p.writer.lazy = std::chrono::milliseconds{chosen.database.lazy_append_ms};
-  p.appended = [seconds = counters.journal_append_seconds(), rows = counters.journal_batch_rows()](double took, std::size_t count) {
+  p.appended = [seconds = counters.journal_append_seconds(), rows = counters.journal_batch_rows()](double took,
+                                                                                                   std::size_t count) {
     seconds.observe(took);
     rows.observe(static_cast<double>(count));
   };
@@ -316,7 +328,8 @@ node_plan control_plane::impl::plan() {
   p.broker.utc_offset_minutes = chosen.trading.utc_offset_minutes;
   p.broker.paper.seed = static_cast<std::uint64_t>(chosen.broker.seed);
   p.broker.paper.external_market = chosen.broker.feed == feed_kind::external;
-  p.broker.paper.id_mode = chosen.broker.id_mode == broker_id_mode::unique ? client_id_mode::unique : client_id_mode::tag_only;
+  p.broker.paper.id_mode =
+      chosen.broker.id_mode == broker_id_mode::unique ? client_id_mode::unique : client_id_mode::tag_only;
   p.broker.faults = fault_rules(chosen.broker.faults);
   p.feed = feed;
   p.settlement.utc_offset_minutes = chosen.trading.utc_offset_minutes;
@@ -327,7 +340,9 @@ node_plan control_plane::impl::plan() {
     database->set_projection_age(age_ms);
     lag.set(lag_rows);
   };
-  p.start_gateway = [this](caf::event_based_actor* parent, const node_services& services) { return edge->start(parent, services); };
+  p.start_gateway = [this](caf::event_based_actor* parent, const node_services& services) {
+    return edge->start(parent, services);
+  };
   p.root = {chosen.supervision.restarts, chosen.supervision.window_ms};
   p.shard_restarts = p.root;
   return p;
@@ -349,7 +364,8 @@ web::http_server_settings control_plane::impl::listeners() const {
   l.header_time_max = std::chrono::milliseconds{chosen.web.header_deadline_ms};
   l.body_time_max = std::chrono::milliseconds{chosen.web.body_deadline_ms};
   l.body_bytes_per_second_min = static_cast<std::size_t>(chosen.web.body_bytes_per_s_min);
-  l.body_grace = std::chrono::milliseconds{std::min(5'000, chosen.web.body_deadline_ms)};  // a lost packet or two is no slow client
+  l.body_grace = std::chrono::milliseconds{
+      std::min(5'000, chosen.web.body_deadline_ms)};  // a lost packet or two is no slow client
   l.idle_time_max = std::chrono::milliseconds{chosen.web.idle_ms};
   l.write_time_max = std::chrono::milliseconds{chosen.web.write_deadline_ms};
   return s;
@@ -378,7 +394,8 @@ void control_plane::impl::prepare_database() {
   }
   const auto stored = postgres::fixed_setting(connection, "shards_per_role", std::to_string(shards_per_role), until);
   if (stored != std::to_string(shards_per_role)) {
-    throw std::runtime_error{"the database was made for " + stored + " shards a role; this binary has " + std::to_string(shards_per_role)};
+    throw std::runtime_error{"the database was made for " + stored + " shards a role; this binary has " +
+                             std::to_string(shards_per_role)};
   }
 }
 
@@ -394,7 +411,8 @@ control_plane::control_plane(const settings& chosen) : impl_{std::make_unique<im
   m.data = chosen.node.data_dir;
   m.self = {chosen.node.name, wall_now().value};
   if (chosen.database.conninfo.empty()) {
-    throw std::runtime_error{"no database: set STOCKSBLITZ_DATABASE or database.conninfo_file to a libpq connection string"};
+    throw std::runtime_error{
+        "no database: set STOCKSBLITZ_DATABASE or database.conninfo_file to a libpq connection string"};
   }
   m.instruments = load_instruments(chosen);
   m.feed = make_feed(chosen, m.instruments);
@@ -407,20 +425,23 @@ void control_plane::start() {
   m.lock = std::make_unique<directory_lock>(m.data);
   fs::create_directories(m.data / "paper");
   const fs::path key_file{m.chosen.auth.key_file};
-  m.key = std::make_unique<web::signing_key>(web::signing_key::load_or_create(key_file.is_absolute() ? key_file : m.data / key_file));
+  m.key = std::make_unique<web::signing_key>(
+      web::signing_key::load_or_create(key_file.is_absolute() ? key_file : m.data / key_file));
   m.prepare_database();
 
   m.server = std::make_unique<web::http_server>(
-      m.listeners(), [&m](web::http_request&& request, web::responder to) { m.api->handle(std::move(request), std::move(to)); },
+      m.listeners(),
+      [&m](web::http_request&& request, web::responder to) { m.api->handle(std::move(request), std::move(to)); },
       [&m] { m.on_tick(); });
   const auto post = [&m](std::function<void()> work) { m.server->post(std::move(work)); };
-  m.database = std::make_unique<database_reader>(m.chosen.database.conninfo, m.self, m.statement_deadline(), wall_now, post);
-  const web::credit_limits credits{m.chosen.admission.per_user, m.chosen.admission.per_organization, m.chosen.admission.per_shard,
-                                   4 * m.chosen.admission.per_shard};
+  m.database =
+      std::make_unique<database_reader>(m.chosen.database.conninfo, m.self, m.statement_deadline(), wall_now, post);
+  const web::credit_limits credits{m.chosen.admission.per_user, m.chosen.admission.per_organization,
+                                   m.chosen.admission.per_shard, 4 * m.chosen.admission.per_shard};
   m.edge = std::make_unique<web::gateway>(credits, boot_now, post);
   web::issuer_settings issuer{m.chosen.auth.issuer, m.chosen.auth.audience, m.chosen.auth.token_lifetime_s};
-  m.api = std::make_unique<web::api>(m.api_settings(), *m.edge, *m.database, web::token_issuer{issuer, *m.key}, *m.key, m.instruments,
-                                     m.counters, wall_now);
+  m.api = std::make_unique<web::api>(m.api_settings(), *m.edge, *m.database, web::token_issuer{issuer, *m.key}, *m.key,
+                                     m.instruments, m.counters, wall_now);
   m.server->start();
 
   m.config = std::make_unique<actor_config>(m.chosen.scheduler);
@@ -432,7 +453,9 @@ void control_plane::start() {
   m.server->post([&m] { m.edge->set_root(m.root); });
 }
 
-std::vector<std::uint16_t> control_plane::ports() const { return impl_->server ? impl_->server->ports() : std::vector<std::uint16_t>{}; }
+std::vector<std::uint16_t> control_plane::ports() const {
+  return impl_->server ? impl_->server->ports() : std::vector<std::uint16_t>{};
+}
 
 bool control_plane::wait(const std::function<bool()>& stop_asked) {
   while (!stop_asked()) {
@@ -447,7 +470,8 @@ void control_plane::stop(std::chrono::milliseconds patience) {
   if (!m.server) return;
   const auto until = std::chrono::steady_clock::now() + patience;
   const auto left = [&] {
-    return std::max(std::chrono::milliseconds{1}, std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()));
+    return std::max(std::chrono::milliseconds{1},
+                    std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()));
   };
   m.server->drain();
   m.server->wait_until_drained(left());

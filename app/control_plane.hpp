@@ -13,14 +13,15 @@ namespace sb {
 /// One node: everything wired together. Tests build the same object as main.
 class control_plane {
  public:
-  /// Checks what settings alone cannot know (instrument file, feed file, key file, data directory). Throws std::runtime_error with one
-  /// line for people.
+  /// Checks what settings alone cannot know (instrument file, feed file, key file, data directory). Throws
+  /// std::runtime_error with one line for people.
   explicit control_plane(const settings& chosen);
   ~control_plane();  ///< stops
   control_plane(const control_plane&) = delete;
   control_plane& operator=(const control_plane&) = delete;
 
-  /// Migrates the database, takes the data directory's lock, starts the tree and the listeners. Throws std::runtime_error.
+  /// Migrates the database, takes the data directory's lock, starts the tree and the listeners. Throws
+  /// std::runtime_error.
   void start();
   /// Ports of gateway, user API, trade API, metrics; after start().
   std::vector<std::uint16_t> ports() const;

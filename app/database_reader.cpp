@@ -82,7 +82,8 @@ void database_reader::run(work_thread& thread, on_result<T> done, Work work) {
       tell({work(), false});
     } catch (const storage_unavailable&) {
       tell({{}, true});
-    } catch (const std::exception& error) {  // argon2 without memory, a row that cannot be read: this request's trouble alone
+    } catch (const std::exception&
+                 error) {  // argon2 without memory, a row that cannot be read: this request's trouble alone
       spdlog::error("edge query: {}", error.what());
       tell({{}, true});
     }

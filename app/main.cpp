@@ -1,7 +1,7 @@
-#include <CLI/CLI.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <CLI/CLI.hpp>
 
 #include <atomic>
 #include <csignal>
@@ -52,7 +52,8 @@ std::optional<sb::settings> read_settings(const settings_flags& flags) {
   if (!flags.config.empty()) path = flags.config;
   auto read = sb::load_settings(path, env);
   if (auto* good = std::get_if<sb::settings>(&read)) return std::move(*good);
-  for (const auto& mistake : std::get<std::vector<sb::settings_mistake>>(read)) std::fprintf(stderr, "%s\n", sb::text(mistake).c_str());
+  for (const auto& mistake : std::get<std::vector<sb::settings_mistake>>(read))
+    std::fprintf(stderr, "%s\n", sb::text(mistake).c_str());
   return std::nullopt;
 }
 
@@ -78,8 +79,8 @@ int serve(const settings_flags& flags) {
     sb::control_plane plane{*chosen};
     plane.start();
     const auto ports = plane.ports();
-    spdlog::info("listening on {}: gateway {}, user {}, trade {}, metrics {}", chosen->web.address, ports.at(0), ports.at(1), ports.at(2),
-                 ports.at(3));
+    spdlog::info("listening on {}: gateway {}, user {}, trade {}, metrics {}", chosen->web.address, ports.at(0),
+                 ports.at(1), ports.at(2), ports.at(3));
     const bool asked = plane.wait([] { return stop_asked.load(); });
     if (!asked) spdlog::error("the supervision tree has given up");
     plane.stop(std::chrono::seconds{10});
@@ -105,19 +106,27 @@ std::string environment_or(const char* name, std::string fallback) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Stocksblitz, a trading control plane: decides whether an order is allowed, reserves limit capacity, sends the order\n"
-               "exactly once and keeps every fact."};
-  app.footer("Example: STOCKSBLITZ_DATABASE='host=/run/postgresql dbname=stocksblitz' stocksblitz serve --config config/stocksblitz.yaml\n"
-             "`./dev run` does all of it, with a PostgreSQL and a demo of its own.");
+  CLI::App app{
+      "Stocksblitz, a trading control plane: decides whether an order is allowed, reserves limit capacity, sends the "
+      "order\n"
+      "exactly once and keeps every fact."};
+  app.footer(
+      "Example: STOCKSBLITZ_DATABASE='host=/run/postgresql dbname=stocksblitz' stocksblitz serve --config "
+      "config/stocksblitz.yaml\n"
+      "`./dev run` does all of it, with a PostgreSQL and a demo of its own.");
   app.require_subcommand(1);
 
   settings_flags flags;
-  auto* run = app.add_subcommand("serve", "Runs a node in the foreground until SIGTERM or Ctrl-C, then drains and stops");
-  run->add_option("--config", flags.config, "Settings file; every key is documented in config/stocksblitz.yaml. Without: the defaults");
+  auto* run =
+      app.add_subcommand("serve", "Runs a node in the foreground until SIGTERM or Ctrl-C, then drains and stops");
+  run->add_option("--config", flags.config,
+                  "Settings file; every key is documented in config/stocksblitz.yaml. Without: the defaults");
   run->add_option("--data", flags.data, "Directory of the broker's book, keys and locks (node.data_dir)");
   run->add_option("--port", flags.port, "Gateway port P; user API, trade API and metrics listen on P+2, P+4 and P+6")
       ->check(CLI::Range(0, 65'529));
-  run->footer("The database comes from STOCKSBLITZ_DATABASE, a libpq connection string. STOCKSBLITZ_<SECTION>_<KEY> overrides any key.");
+  run->footer(
+      "The database comes from STOCKSBLITZ_DATABASE, a libpq connection string. STOCKSBLITZ_<SECTION>_<KEY> overrides "
+      "any key.");
 
   auto* config = app.add_subcommand("config", "Looks at settings without starting anything");
   config->require_subcommand(1);
@@ -128,24 +137,37 @@ int main(int argc, char** argv) {
   sb::replay_options replay;
   std::string speed = "1";
   bool full_speed = false;
-  auto* play = app.add_subcommand("replay", "Plays recorded order flow through REST against a running node and checks every fact afterwards");
-  auto* file = play->add_option("file", replay.file, "Order flow, CSV or CSV.xz: seq,t_ms_utc,event,order_id,side,price,qty");
-  play->add_option("--url", replay.base_url, "Gateway of the node, which must run with the external feed")->capture_default_str();
-  play->add_option("--data", replay.data_dir, "The node's data directory: demo.json and the paper broker's log")->capture_default_str();
+  auto* play = app.add_subcommand(
+      "replay", "Plays recorded order flow through REST against a running node and checks every fact afterwards");
+  auto* file =
+      play->add_option("file", replay.file, "Order flow, CSV or CSV.xz: seq,t_ms_utc,event,order_id,side,price,qty");
+  play->add_option("--url", replay.base_url, "Gateway of the node, which must run with the external feed")
+      ->capture_default_str();
+  play->add_option("--data", replay.data_dir, "The node's data directory: demo.json and the paper broker's log")
+      ->capture_default_str();
   play->add_option("--instruments", replay.instruments_file, "Instrument file")->capture_default_str();
   play->add_option("--run", replay.run, "Name of this run; client order ids are <run>-<order id>");
-  play->add_option("--accounts", replay.accounts, "Spread over so many accounts; 0: those of the demo")->capture_default_str();
-  play->add_option("--organizations", replay.organizations, "Spread over so many organizations; 0: those of the demo")->capture_default_str();
+  play->add_option("--accounts", replay.accounts, "Spread over so many accounts; 0: those of the demo")
+      ->capture_default_str();
+  play->add_option("--organizations", replay.organizations, "Spread over so many organizations; 0: those of the demo")
+      ->capture_default_str();
   auto* speed_option = play->add_option("--speed", speed, "Times real time")->check(CLI::PositiveNumber);
   play->add_flag("--max", full_speed, "As fast as answers come")->excludes(speed_option);
-  play->add_option("--connections", replay.connections, "HTTP connections")->check(CLI::Range(1, 1'024))->capture_default_str();
+  play->add_option("--connections", replay.connections, "HTTP connections")
+      ->check(CLI::Range(1, 1'024))
+      ->capture_default_str();
   play->add_option("--limit", replay.rows_max, "Only the first so many rows; 0: all")->capture_default_str();
-  play->add_flag("--outage-allowed", replay.outage_allowed, "503s and lost connections that repeating made good do not spoil the result");
-  play->add_flag("--only-checks", replay.only_checks, "Sends nothing: checks the whole journal, the broker's log and the read models");
-  play->footer("The checks read the database of STOCKSBLITZ_DATABASE. Exit code 0: all green, 1: something is wrong, 2: could not start.");
+  play->add_flag("--outage-allowed", replay.outage_allowed,
+                 "503s and lost connections that repeating made good do not spoil the result");
+  play->add_flag("--only-checks", replay.only_checks,
+                 "Sends nothing: checks the whole journal, the broker's log and the read models");
+  play->footer(
+      "The checks read the database of STOCKSBLITZ_DATABASE. Exit code 0: all green, 1: something is wrong, 2: could "
+      "not start.");
 
   sb::demo_options demo;
-  auto* make_demo = app.add_subcommand("demo", "Makes the demo's tenants at first start, then tells where to go and how to place an order");
+  auto* make_demo = app.add_subcommand(
+      "demo", "Makes the demo's tenants at first start, then tells where to go and how to place an order");
   make_demo->add_option("--base-url", demo.base_url, "Gateway of the running node")->capture_default_str();
   make_demo->add_option("--data", demo.data_dir, "The node's data directory")->capture_default_str();
   make_demo->add_option("--instruments", demo.instruments_file, "Instrument file")->capture_default_str();

@@ -1,12 +1,13 @@
 #include "runtime/address.hpp"
 
-#include <array>
 #include <algorithm>
+#include <array>
 
 namespace sb {
 namespace {
 
-constexpr std::array<std::string_view, entity_kind_count> kind_words{"user", "organization", "book", "account", "order"};
+constexpr std::array<std::string_view, entity_kind_count> kind_words{"user", "organization", "book", "account",
+                                                                     "order"};
 
 std::uint64_t mix(std::uint64_t x) {
   x += 0x9e3779b97f4a7c15ULL;
@@ -19,7 +20,9 @@ std::uint64_t mix(std::uint64_t x) {
 
 std::string_view word(entity_kind kind) { return kind_words[static_cast<std::size_t>(kind)]; }
 
-entity_key order_key(organization_id organization, const order_id& order) { return {organization, entity_kind::order, order}; }
+entity_key order_key(organization_id organization, const order_id& order) {
+  return {organization, entity_kind::order, order};
+}
 entity_key book_key(organization_id organization) {
   return {organization, entity_kind::book, std::to_string(organization.value)};
 }
@@ -54,7 +57,8 @@ std::optional<entity_key> key_of(std::string_view stream) {
   }
   const auto found = std::find(kind_words.begin(), kind_words.end(), stream.substr(first + 1, second - first - 1));
   if (found == kind_words.end()) return std::nullopt;
-  return entity_key{{organization}, static_cast<entity_kind>(found - kind_words.begin()), std::string{stream.substr(second + 1)}};
+  return entity_key{
+      {organization}, static_cast<entity_kind>(found - kind_words.begin()), std::string{stream.substr(second + 1)}};
 }
 
 shard_role role_of(entity_kind kind) {

@@ -97,7 +97,8 @@ void book_entity::on(const ask_settled&, const envelope& head, turn& now) {
 
 void book_entity::on(const set_limits_request& in, const envelope& head, turn& now) {
   if (in.if_version && *in.if_version != book_.limits_version) {
-    return now.reply(head.from, rejected{rejection::version_conflict, "the limits have version " + std::to_string(book_.limits_version)});
+    return now.reply(head.from, rejected{rejection::version_conflict,
+                                         "the limits have version " + std::to_string(book_.limits_version)});
   }
   std::vector<risk_event> facts;
   decide(book_, in.what, now.now.day, facts);
@@ -130,7 +131,8 @@ void book_entity::on(const check_permission_request& in, const envelope& head, t
   now.reply(head.from, permission_checked{!why.has_value(), std::move(why)});
 }
 
-// ---- reservations of which nothing is heard --------------------------------------------------------------------------------
+// ---- reservations of which nothing is heard
+// --------------------------------------------------------------------------------
 
 void book_entity::on(const probe_answered& in, const envelope&, turn&) {
   if (is_held(in.order)) heard_.insert(in.order);  // what follows comes through settlement
@@ -177,7 +179,8 @@ bool book_entity::is_held(const order_id& order) const {
   return found != book_.reservations.end() && found->second.state == reservation_state::held;
 }
 
-// ---- parts -----------------------------------------------------------------------------------------------------------------
+// ---- parts
+// -----------------------------------------------------------------------------------------------------------------
 
 void book_entity::record(const std::vector<risk_event>& facts, const envelope& head, turn& now) {
   for (const auto& fact : facts) {
@@ -191,7 +194,8 @@ void book_entity::record(const std::vector<risk_event>& facts, const envelope& h
 
 void book_entity::committed(const clock_reading&, outputs&) {}
 
-/// Held reservations are open work, but they are found again by whoever wakes the book; only what is watched keeps it here.
+/// Held reservations are open work, but they are found again by whoever wakes the book; only what is watched keeps it
+/// here.
 bool book_entity::busy() const { return !unheard_.empty(); }
 
 std::optional<std::string> book_entity::snapshot(std::int64_t tail_events, std::size_t tail_bytes) {

@@ -8,9 +8,10 @@
 namespace sb {
 
 struct book_rules {
-  std::int64_t probe_after_ms = 123'000;  ///< send window + grace: then an order of which nothing was heard is asked for
+  std::int64_t probe_after_ms =
+      123'000;  ///< send window + grace: then an order of which nothing was heard is asked for
   std::int64_t probe_retry_ms = 5'000;
-  std::int32_t probes_max = 256;          ///< orders asked for in one round
+  std::int32_t probes_max = 256;  ///< orders asked for in one round
   std::int64_t snapshot_events_min = 500;
 };
 

@@ -39,11 +39,13 @@ void entity_core::recover(const stream_history& history, const clock_reading& no
 void entity_core::deliver(delivery in, const clock_reading& now, outputs& out) {
   const bool from_edge = in.head.from.request != 0;
   if (phase_ == phase::failed) {
-    if (from_edge) out.push_back(reply_out{in.head.from, rejected{rejection::storage_unavailable, "the entity is being replayed"}});
+    if (from_edge)
+      out.push_back(reply_out{in.head.from, rejected{rejection::storage_unavailable, "the entity is being replayed"}});
     return;
   }
   if (from_edge && queue_.size() >= queue_max_) {
-    out.push_back(reply_out{in.head.from, rejected{rejection::overloaded, "too many requests wait for " + stream_of(key_)}});
+    out.push_back(
+        reply_out{in.head.from, rejected{rejection::overloaded, "too many requests wait for " + stream_of(key_)}});
     return;
   }
   if (from_edge) waiting_.push_back(in.head.from);
@@ -103,7 +105,8 @@ void entity_core::appended(append_verdict verdict, const clock_reading& now, out
 
 void entity_core::release(outputs& after, const clock_reading& now, outputs& out) {
   for (auto& item : after) {
-    if (const auto* reply = std::get_if<reply_out>(&item); reply != nullptr && !std::holds_alternative<order_stored>(reply->body)) {
+    if (const auto* reply = std::get_if<reply_out>(&item);
+        reply != nullptr && !std::holds_alternative<order_stored>(reply->body)) {
       std::erase(waiting_, reply->to);
     }
     out.push_back(std::move(item));

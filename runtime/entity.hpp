@@ -11,8 +11,8 @@
 #include "storage/event_record.hpp"
 #include "storage/journal.hpp"
 
-/// What an entity is, without actors, clocks or sockets: messages in, outputs out. The actors and the simulation drive the
-/// same code.
+/// What an entity is, without actors, clocks or sockets: messages in, outputs out. The actors and the simulation drive
+/// the same code.
 namespace sb {
 
 /// What time it is, as the caller's node sees it.
@@ -22,13 +22,14 @@ struct clock_reading {
   trading_day day;
 };
 
-// ---- what an entity asks of the world ----------------------------------------------------------------------------------
+// ---- what an entity asks of the world
+// ----------------------------------------------------------------------------------
 struct append_out {
   std::int64_t version = 0;  ///< of the first event
   std::int32_t events = 0;
-  std::string body;          ///< pack(events)
+  std::string body;  ///< pack(events)
   wall_ms at;
-  bool urgent = false;       ///< somebody waits for it; else it may ride with a later batch
+  bool urgent = false;  ///< somebody waits for it; else it may ride with a later batch
 };
 /// Somebody now waits behind the append that is out unhurried: it should go with the next batch.
 struct hurry_out {};
@@ -58,8 +59,8 @@ struct fail_out {
 using output = std::variant<append_out, hurry_out, send_out, broker_out, reply_out, alarm_out, snapshot_out, fail_out>;
 using outputs = std::vector<output>;
 
-/// One decision step: everything that was queued while the last append was out. Facts become true, and what `after_commit` holds
-/// leaves, when they are stored; `at_once` is only for what does no harm if they never are.
+/// One decision step: everything that was queued while the last append was out. Facts become true, and what
+/// `after_commit` holds leaves, when they are stored; `at_once` is only for what does no harm if they never are.
 class turn {
  public:
   turn(const clock_reading& reading, outputs& immediate) : now{reading}, immediate_{immediate} {}
@@ -86,8 +87,8 @@ class turn {
   bool urgent_ = false;
 };
 
-/// One entity's decisions. `handle` changes the working state as it records facts; the core guarantees that no message is
-/// handled while an append is out, and that the object is thrown away when an append fails, so working and committed
+/// One entity's decisions. `handle` changes the working state as it records facts; the core guarantees that no message
+/// is handled while an append is out, and that the object is thrown away when an append fails, so working and committed
 /// state are the same at the start of every turn.
 class entity {
  public:

@@ -1,8 +1,8 @@
 #include "runtime/journal_writer.hpp"
 
 #include <algorithm>
-#include <utility>
 #include <set>
+#include <utility>
 
 #include "storage/hash_chain.hpp"
 
@@ -37,8 +37,9 @@ void journal_writer::enqueue(pending_write write, writer_events& out) {
 
 void journal_writer::hurry(shard_id shard, const stream_id& stream) {
   // At most one append of a stream is out, and an unhurried one is among the newest.
-  const auto found = std::find_if(queue_.rbegin(), queue_.rend(),
-                                  [&](const pending_write& write) { return write.shard == shard && write.stream == stream; });
+  const auto found = std::find_if(queue_.rbegin(), queue_.rend(), [&](const pending_write& write) {
+    return write.shard == shard && write.stream == stream;
+  });
   if (found == queue_.rend() || found->what.urgent) return;
   found->what.urgent = true;
   ++urgent_;
@@ -164,11 +165,13 @@ void journal_writer::append_done(const std::vector<append_outcome>& outcomes, wr
   pass_barriers(out);
 }
 
-void journal_writer::claim_done(const std::vector<claim_outcome>& outcomes, const node_identity& self, writer_events& out) {
+void journal_writer::claim_done(const std::vector<claim_outcome>& outcomes, const node_identity& self,
+                                writer_events& out) {
   out_ = false;
   for (const auto& outcome : outcomes) {
     const auto found = shards_.find(outcome.shard);
-    if (found == shards_.end() || std::find(resolving_.begin(), resolving_.end(), outcome.shard) == resolving_.end()) continue;
+    if (found == shards_.end() || std::find(resolving_.begin(), resolving_.end(), outcome.shard) == resolving_.end())
+      continue;
     if (outcome.status == claim_status::unknown) continue;  // asked again
     std::erase(resolving_, outcome.shard);
     if (outcome.status == claim_status::lost) {
@@ -181,7 +184,8 @@ void journal_writer::claim_done(const std::vector<claim_outcome>& outcomes, cons
     shard.head.epoch = outcome.head.epoch;
     shard.head.incarnation = self.incarnation;
     const bool none_stored = outcome.head.head == before.head && outcome.head.head_hash == before.head_hash;
-    const bool all_stored = !shard.rows.empty() && outcome.head.head == before.head + sent && outcome.head.head_hash == shard.rows.back().hash;
+    const bool all_stored = !shard.rows.empty() && outcome.head.head == before.head + sent &&
+                            outcome.head.head_hash == shard.rows.back().hash;
     if (all_stored) {
       stored(shard, out);
     } else if (none_stored) {
@@ -239,7 +243,8 @@ bool journal_writer::in_flight(shard_id shard, const stream_id& stream) const {
   const auto found = shards_.find(shard);
   if (found == shards_.end()) return false;
   const auto& writes = found->second.in_flight;
-  return std::any_of(writes.begin(), writes.end(), [&](const pending_write& write) { return stream.empty() || write.stream == stream; });
+  return std::any_of(writes.begin(), writes.end(),
+                     [&](const pending_write& write) { return stream.empty() || write.stream == stream; });
 }
 
 void journal_writer::pass_barriers(writer_events& out) {
@@ -252,7 +257,8 @@ void journal_writer::pass_barriers(writer_events& out) {
       out.push_back(write_verdict{write.token, append_verdict::not_stored});
       return true;
     });
-    if (const auto found = shards_.find(waiting.shard); waiting.stream.empty() && found != shards_.end()) found->second.next_version.clear();
+    if (const auto found = shards_.find(waiting.shard); waiting.stream.empty() && found != shards_.end())
+      found->second.next_version.clear();
     forget(waiting.shard, waiting.stream);
     out.push_back(barrier_passed{waiting.token});
     return true;

@@ -10,8 +10,9 @@
 #include "runtime/entity.hpp"
 #include "storage/journal.hpp"
 
-/// The writer's side of the journal protocol (docs/ARCHITECTURE.md, "Journal"): group commit over all shards of the node, heads
-/// and epochs, and the way out of an unknown commit. Sans-I/O: `next` says what to ask of the journal, `*_done` takes its answer.
+/// The writer's side of the journal protocol (docs/ARCHITECTURE.md, "Journal"): group commit over all shards of the
+/// node, heads and epochs, and the way out of an unknown commit. Sans-I/O: `next` says what to ask of the journal,
+/// `*_done` takes its answer.
 namespace sb {
 
 /// One entity's append, waiting to be part of a batch. `token` names whoever is told the verdict.
@@ -62,15 +63,17 @@ class journal_writer {
   /// `rows_max` in a batch; `queue_max` rows waiting, beyond which a write is refused.
   journal_writer(std::size_t rows_max, std::size_t queue_max) : rows_max_{rows_max}, queue_max_{queue_max} {}
 
-  /// After a successful claim. Entities of the shard start afterwards; what waited under an earlier claim is not stored.
+  /// After a successful claim. Entities of the shard start afterwards; what waited under an earlier claim is not
+  /// stored.
   void own(const shard_head& head, writer_events& out);
-  /// Gives the shard up. Whatever waits for it is answered `not_stored`; for what was sent already that means "replay and see".
+  /// Gives the shard up. Whatever waits for it is answered `not_stored`; for what was sent already that means "replay
+  /// and see".
   void disown(shard_id shard, writer_events& out);
   bool owns(shard_id shard) const { return shards_.contains(shard); }
   std::vector<shard_head> owned() const;
 
-  /// Queues the write, or answers `not_stored` at once: not our shard, a version that does not follow the stream's last one, or
-  /// a full queue.
+  /// Queues the write, or answers `not_stored` at once: not our shard, a version that does not follow the stream's last
+  /// one, or a full queue.
   void enqueue(pending_write write, writer_events& out);
   /// A queued write of this stream is waited for after all.
   void hurry(shard_id shard, const stream_id& stream);
@@ -96,7 +99,7 @@ class journal_writer {
     shard_head head;
     std::vector<pending_write> in_flight;
     std::vector<journal_row> rows;  ///< of in_flight, with seq and hash
-    bool alone = false;             ///< a batch was refused: send this shard's rows one at a time until one passes or is refused
+    bool alone = false;  ///< a batch was refused: send this shard's rows one at a time until one passes or is refused
     std::unordered_map<stream_id, std::int64_t> next_version;
   };
   struct waiting_barrier {

@@ -27,13 +27,13 @@ bool membership::dead(const std::string& node, std::int64_t incarnation, boot_ms
   return now.value - found->second.changed.value >= times_.ttl_ms;
 }
 
-std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const node_identity& self, const membership& members,
-                                     const std::set<shard_id>& held, boot_ms now) {
+std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const node_identity& self,
+                                     const membership& members, const std::set<shard_id>& held, boot_ms now) {
   std::vector<claim_request> wanted;
   for (const auto& head : heads) {
     const bool released = head.owner.empty();
     const bool ours = head.owner == self.node && (head.incarnation < self.incarnation ||
-                                                   (head.incarnation == self.incarnation && !held.contains(head.shard)));
+                                                  (head.incarnation == self.incarnation && !held.contains(head.shard)));
     const bool orphaned = !released && head.owner != self.node && members.dead(head.owner, head.incarnation, now);
     if (released || ours || orphaned) wanted.push_back({head.shard, head.epoch, head.incarnation});
   }

@@ -16,8 +16,8 @@ struct lease_times {
   std::int64_t margin_ms = 1'000;
 };
 
-/// Who is alive, by heartbeat counters that change on this observer's own boot clock. No wall clock decides ownership, and time in
-/// which PostgreSQL could not be read does not count against anybody.
+/// Who is alive, by heartbeat counters that change on this observer's own boot clock. No wall clock decides ownership,
+/// and time in which PostgreSQL could not be read does not count against anybody.
 class membership {
  public:
   explicit membership(lease_times times) : times_{times} {}
@@ -26,8 +26,8 @@ class membership {
   void observe(const std::vector<node_heartbeat>& counters, boot_ms now);
   /// Readings failed for a while: start every node's time again.
   void blind(boot_ms now);
-  /// The counter of this incarnation has not changed for the TTL. An incarnation that was never seen beating is given the TTL from
-  /// the first reading.
+  /// The counter of this incarnation has not changed for the TTL. An incarnation that was never seen beating is given
+  /// the TTL from the first reading.
   bool dead(const std::string& node, std::int64_t incarnation, boot_ms now) const;
 
  private:
@@ -56,9 +56,9 @@ class lease {
   boot_ms renewed_{-1'000'000'000};
 };
 
-/// Which shards to claim now: released ones, our own of an earlier incarnation, and those of dead nodes. `held` are those that
-/// the caller has claimed itself and not lost: what is ours in the table but not in `held` is claimed again.
-std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const node_identity& self, const membership& members,
-                                     const std::set<shard_id>& held, boot_ms now);
+/// Which shards to claim now: released ones, our own of an earlier incarnation, and those of dead nodes. `held` are
+/// those that the caller has claimed itself and not lost: what is ours in the table but not in `held` is claimed again.
+std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const node_identity& self,
+                                     const membership& members, const std::set<shard_id>& held, boot_ms now);
 
 }  // namespace sb

@@ -27,13 +27,14 @@ struct requester {
 struct envelope {
   entity_key to;
   requester from;
-  boot_ms deadline;         ///< after this nobody wants the work any more; 0 = always wanted. Only within one machine
+  boot_ms deadline;  ///< after this nobody wants the work any more; 0 = always wanted. Only within one machine
   principal by;
   std::string correlation;  ///< one order's way through everything
   std::string causation;    ///< the request that led here
 };
 
-// ---- to an order -----------------------------------------------------------------------------------------------------
+// ---- to an order
+// -----------------------------------------------------------------------------------------------------
 struct place_order {
   order_command command;
   std::string fingerprint;
@@ -53,7 +54,8 @@ struct close_answered {
   std::uint64_t incarnation = 0;
   bool reserved = false;
 };
-/// The risk book asks: does the order whose capacity it holds exist? An order that was never requested refuses itself for ever.
+/// The risk book asks: does the order whose capacity it holds exist? An order that was never requested refuses itself
+/// for ever.
 struct probe_order {
   std::int32_t attempt = 1;
 };
@@ -72,18 +74,18 @@ struct broker_view {
   std::string broker_order_id;
   std::string code;
   std::string message;
-  /// All that the sender knows of; known ones are dropped by fill id. A view that closes the order has every fill of it: an earlier
-  /// report may be lost, and nobody asks about a closed order.
+  /// All that the sender knows of; known ones are dropped by fill id. A view that closes the order has every fill of
+  /// it: an earlier report may be lost, and nobody asks about a closed order.
   std::vector<broker_fill> fills;
   friend bool operator==(const broker_view&, const broker_view&) = default;
 };
 enum class broker_verb : std::uint8_t { place = 0, cancel = 1, query = 2 };
 struct broker_answered {
   enum class outcome : std::uint8_t {
-    seen = 0,      ///< the broker has it: `view`
-    not_sent = 1,  ///< nothing was written: no broker order can come of this call
-    unknown = 2,   ///< bytes were written, no clear answer
-    not_found = 3, ///< query: the broker's book does not have it now; cancel of a client id: it is blocked for good
+    seen = 0,       ///< the broker has it: `view`
+    not_sent = 1,   ///< nothing was written: no broker order can come of this call
+    unknown = 2,    ///< bytes were written, no clear answer
+    not_found = 3,  ///< query: the broker's book does not have it now; cancel of a client id: it is blocked for good
   };
   broker_verb of = broker_verb::place;
   std::uint64_t incarnation = 0;
@@ -97,7 +99,8 @@ struct broker_reported {
   broker_view view;
 };
 
-// ---- to a risk book ----------------------------------------------------------------------------------------------------
+// ---- to a risk book
+// ----------------------------------------------------------------------------------------------------
 struct reserve_request {
   reserve_capacity what;
   std::uint64_t incarnation = 0;
@@ -135,7 +138,8 @@ struct probe_answered {
   order_id order;
 };
 
-// ---- to users, organizations, accounts ---------------------------------------------------------------------------------
+// ---- to users, organizations, accounts
+// ---------------------------------------------------------------------------------
 struct create_user {
   role_set roles;
 };
@@ -155,17 +159,18 @@ struct alarm {
   std::int32_t id = 0;
 };
 
-using message = std::variant<place_order, cancel_order, get_order, reserve_answered, close_answered, probe_order, broker_answered,
-                             broker_reported, reserve_request, close_request, settle_request, ask_settled, set_limits_request,
-                             get_limits, validate_order, set_permissions_request, get_permissions, check_permission_request,
-                             probe_answered, create_user, get_user, create_organization, get_organization, open_account,
-                             get_account, alarm>;
+using message = std::variant<place_order, cancel_order, get_order, reserve_answered, close_answered, probe_order,
+                             broker_answered, broker_reported, reserve_request, close_request, settle_request,
+                             ask_settled, set_limits_request, get_limits, validate_order, set_permissions_request,
+                             get_permissions, check_permission_request, probe_answered, create_user, get_user,
+                             create_organization, get_organization, open_account, get_account, alarm>;
 struct delivery {
   envelope head;
   message body;
 };
 
-// ---- to the broker -------------------------------------------------------------------------------------------------------
+// ---- to the broker
+// -------------------------------------------------------------------------------------------------------
 struct broker_call {
   broker_verb what = broker_verb::place;
   entity_key order;  ///< who is answered
@@ -182,28 +187,30 @@ struct paper_fill {
   std::int64_t quantity = 0;  ///< clipped to what is left
   money price;
 };
-// ---- to market data --------------------------------------------------------------------------------------------------------
+// ---- to market data
+// --------------------------------------------------------------------------------------------------------
 struct price_query {
   requester from;
   std::string exchange;
   std::string symbol;
 };
 
-// ---- to the edge -----------------------------------------------------------------------------------------------------------
+// ---- to the edge
+// -----------------------------------------------------------------------------------------------------------
 /// Why nothing was done. Published: append, keep, never reuse.
 enum class rejection : std::uint8_t {
   none = 0,
   not_found = 1,
   already_exists = 2,
-  key_reused = 3,         ///< same client order id, another command
-  order_closed = 4,       ///< nothing left to cancel
-  overloaded = 5,         ///< too many messages wait for this entity; safe to repeat
-  storage_unavailable = 6,///< may or may not be stored: repeat with the same key
-  parked = 7,             ///< the entity crashed too often; an operator must look
-  shard_moved = 8,        ///< this node does not own the shard (now)
-  version_conflict = 9,   ///< If-Match failed
-  deadline_passed = 10,   ///< dropped because nobody waits any more
-  draining = 11,          ///< the node is stopping
+  key_reused = 3,           ///< same client order id, another command
+  order_closed = 4,         ///< nothing left to cancel
+  overloaded = 5,           ///< too many messages wait for this entity; safe to repeat
+  storage_unavailable = 6,  ///< may or may not be stored: repeat with the same key
+  parked = 7,               ///< the entity crashed too often; an operator must look
+  shard_moved = 8,          ///< this node does not own the shard (now)
+  version_conflict = 9,     ///< If-Match failed
+  deadline_passed = 10,     ///< dropped because nobody waits any more
+  draining = 11,            ///< the node is stopping
 };
 constexpr std::size_t rejection_count = 12;
 
@@ -267,6 +274,7 @@ struct settled {
 };
 
 using answer = std::variant<rejected, order_answer, order_stored, limits_answer, validate_answer, permissions_answer,
-                            permission_checked, user_answer, organization_answer, account_answer, fill_answer, price_answer, settled>;
+                            permission_checked, user_answer, organization_answer, account_answer, fill_answer,
+                            price_answer, settled>;
 
 }  // namespace sb

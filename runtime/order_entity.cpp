@@ -68,13 +68,16 @@ void order_entity::handle(const delivery& in, turn& now) {
       in.body);
 }
 
-// ---- requests of the edge ------------------------------------------------------------------------------------------------
+// ---- requests of the edge
+// ------------------------------------------------------------------------------------------------
 
 void order_entity::on(const place_order& in, const envelope& head, turn& now) {
   if (state_.status != order_status::none) {
     const bool same = state_.fingerprint == in.fingerprint || state_.denied_because == denial::never_requested;
-    if (!same) return now.reply(head.from, rejected{rejection::key_reused, "this client_order_id belongs to another order"});
-    if (state_.status == order_status::pending_new && in.wait_ms > 0 && waiters_.size() < waiters_max) {  // the twin joins the first
+    if (!same)
+      return now.reply(head.from, rejected{rejection::key_reused, "this client_order_id belongs to another order"});
+    if (state_.status == order_status::pending_new && in.wait_ms > 0 &&
+        waiters_.size() < waiters_max) {  // the twin joins the first
       now.reply(head.from, order_stored{answer_now(true)});
       waiters_.push_back({head.from, false, true});
       return;
@@ -111,7 +114,8 @@ void order_entity::on(const cancel_order& in, const envelope& head, turn& now) {
   }
   if (!state_.cancel_requested) record(order_cancel_requested{head.by.user}, head, now);
   if (state_.status == order_status::pending_new && !sent_ && !from_journal_) {
-    // Nothing was sent, and this incarnation is the only one that could have: what the risk book holds is released by settlement.
+    // Nothing was sent, and this incarnation is the only one that could have: what the risk book holds is released by
+    // settlement.
     record(order_canceled{true}, head, now);
     answer_waiters(now);
     return now.reply(head.from, answer_now(false));
@@ -129,10 +133,12 @@ void order_entity::on(const get_order&, const envelope& head, turn& now) {
   now.reply(head.from, answer_now(false));
 }
 
-// ---- authority -----------------------------------------------------------------------------------------------------------
+// ---- authority
+// -----------------------------------------------------------------------------------------------------------
 
 void order_entity::on(const reserve_answered& in, const envelope& head, turn& now) {
-  if (state_.status != order_status::pending_new || in.incarnation != incarnation_ || in.attempt != state_.attempt) return;
+  if (state_.status != order_status::pending_new || in.incarnation != incarnation_ || in.attempt != state_.attempt)
+    return;
   if (authority_ || closing_) return;
   using verdict = reserve_answer::verdict;
   switch (in.answer.what) {
@@ -140,7 +146,9 @@ void order_entity::on(const reserve_answered& in, const envelope& head, turn& no
       authority_ = true;  // committed() sends
       return;
     case verdict::denied:
-      record(order_denied{denial::limits, "refused by limits or permissions", in.answer.violations, in.answer.quantity_max}, head, now);
+      record(order_denied{denial::limits, "refused by limits or permissions", in.answer.violations,
+                          in.answer.quantity_max},
+             head, now);
       return answer_waiters(now);
     case verdict::closed:
       return deny(denial::risk_unavailable, "the attempt was closed before it was reserved", head, now);
@@ -153,21 +161,28 @@ void order_entity::on(const reserve_answered& in, const envelope& head, turn& no
 }
 
 void order_entity::on(const close_answered& in, const envelope& head, turn& now) {
-  if (state_.status != order_status::pending_new || in.incarnation != incarnation_ || in.attempt != state_.attempt || !closing_) return;
+  if (state_.status != order_status::pending_new || in.incarnation != incarnation_ || in.attempt != state_.attempt ||
+      !closing_)
+    return;
   if (sent_) return;
-  if (in.reserved && from_journal_) return become_unknown("the node restarted before the broker's answer was stored", head, now);
+  if (in.reserved && from_journal_)
+    return become_unknown("the node restarted before the broker's answer was stored", head, now);
   deny(denial::risk_unavailable, "the risk book did not answer in time", head, now);
 }
 
 void order_entity::on(const probe_order&, const envelope& head, turn& now) {
   if (state_.status == order_status::none) {
     placed_by_ = head.by;
-    record(order_denied{denial::never_requested, "capacity was reserved, but the order was never stored", {}, std::nullopt}, head, now);
+    record(
+        order_denied{
+            denial::never_requested, "capacity was reserved, but the order was never stored", {}, std::nullopt},
+        head, now);
   }
   now.after_commit(send_out{head_to(book_key(key_.organization)), probe_answered{key_.id}});
 }
 
-// ---- broker --------------------------------------------------------------------------------------------------------------
+// ---- broker
+// --------------------------------------------------------------------------------------------------------------
 
 void order_entity::on(const broker_answered& in, const envelope& head, turn& now) {
   using outcome = broker_answered::outcome;
@@ -216,7 +231,8 @@ void order_entity::on(const broker_reported& in, const envelope& head, turn& now
   const bool news = fold(in.view, head, now);
   if (news) answer_waiters(now);
   if (head.from.request == 0) return;
-  if (!news || in.view.fills.empty()) return now.reply(head.from, rejected{rejection::order_closed, "the order takes no more fills"});
+  if (!news || in.view.fills.empty())
+    return now.reply(head.from, rejected{rejection::order_closed, "the order takes no more fills"});
   now.reply(head.from, fill_answer{answer_now(false), in.view.fills.back()});
 }
 
@@ -233,8 +249,9 @@ bool order_entity::fold(const broker_view& view, const envelope& head, turn& now
     if (fill.quantity <= 0 || state_.fill_ids.contains(fill.fill_id)) continue;
     const bool last = state_.filled_quantity + fill.quantity >= state_.command.quantity;
     if (!may(last ? order_event_kind::filled_last : order_event_kind::filled_in_part)) continue;
-    record(order_filled{fill.fill_id, fill.quantity, fill.price, fill.at, last, state_.command.user, state_.command.account,
-                        state_.command.exchange, state_.command.symbol, state_.command.direction, state_.command.product},
+    record(order_filled{fill.fill_id, fill.quantity, fill.price, fill.at, last, state_.command.user,
+                        state_.command.account, state_.command.exchange, state_.command.symbol,
+                        state_.command.direction, state_.command.product},
            head, now);
   }
   if (view.is == is::canceled && may(order_event_kind::canceled)) record(order_canceled{false}, head, now);
@@ -250,7 +267,8 @@ void order_entity::become_unknown(std::string why, const envelope& head, turn& n
   answer_waiters(now);
 }
 
-// ---- time ----------------------------------------------------------------------------------------------------------------
+// ---- time
+// ----------------------------------------------------------------------------------------------------------------
 
 void order_entity::on(const alarm& in, const envelope& head, turn& now) {
   switch (in.id) {
@@ -260,15 +278,16 @@ void order_entity::on(const alarm& in, const envelope& head, turn& now) {
       closing_ = true;
       return ask_close(now);
     case alarm_broker:
-      if (state_.status == order_status::pending_new && sent_) become_unknown("no answer of the broker in time", head, now);
+      if (state_.status == order_status::pending_new && sent_)
+        become_unknown("no answer of the broker in time", head, now);
       return;
     case alarm_resolve: {
       if (state_.status != order_status::unknown && !checking_) return;
       outputs ask;
       ask_broker(broker_verb::query, ask);
       for (auto& out : ask) now.after_commit(std::move(out));
-      now.after_commit(alarm_out{alarm_resolve, resolve_delay()});
       ++resolve_step_;
+      now.after_commit(alarm_out{alarm_resolve, resolve_delay()});
       return;
     }
     case alarm_cancel:
@@ -314,7 +333,8 @@ bool order_entity::busy() const {
   return false;
 }
 
-// ---- parts -----------------------------------------------------------------------------------------------------------------
+// ---- parts
+// -----------------------------------------------------------------------------------------------------------------
 
 void order_entity::record(const order_event& fact, const envelope& head, turn& now) {
   auto event = encode(fact);
@@ -346,15 +366,16 @@ order_answer order_entity::answer_now(bool replayed) const {
   reply.id = key_.id;
   reply.replayed = replayed;
   reply.cancel_pending = state_.cancel_requested && !is_closed(state_.status);
-  reply.held = is_closed(state_.status) ? money{} : saturating_mul(reserve_price(state_.command), pending_quantity(state_));
+  reply.held =
+      is_closed(state_.status) ? money{} : saturating_mul(reserve_price(state_.command), pending_quantity(state_));
   return reply;
 }
 
 void order_entity::ask_reserve(turn& now) {
   const auto& c = state_.command;
   reserve_request ask;
-  ask.what = {key_.id, state_.attempt, state_.fingerprint, c.user, c.account, c.exchange, c.symbol, c.product,
-              c.quantity, reserve_price(c), state_.day};
+  ask.what = {key_.id,  state_.attempt, state_.fingerprint, c.user,           c.account, c.exchange,
+              c.symbol, c.product,      c.quantity,         reserve_price(c), state_.day};
   ask.incarnation = incarnation_;
   ask.deadline = reserve_deadline_;
   now.at_once(send_out{head_to(book_key(key_.organization)), std::move(ask)});

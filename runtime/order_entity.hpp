@@ -15,7 +15,8 @@ struct order_times {
   std::int64_t broker_answer_ms = 2'000;  ///< after the send window: then the outcome is unknown
   std::int64_t cancel_retry_ms = 2'000;
   std::int64_t grace_ms = 120'000;
-  std::vector<std::int64_t> unknown_retry_ms{1'000, 2'000, 4'000, 8'000, 15'000, 30'000, 60'000};  ///< the last one repeats
+  std::vector<std::int64_t> unknown_retry_ms{1'000,  2'000,  4'000, 8'000,
+                                             15'000, 30'000, 60'000};  ///< the last one repeats
   std::int32_t empty_reads_for_absent = 3;
 };
 struct order_rules {
@@ -30,7 +31,8 @@ struct order_rules {
 
 /// One order: the place-order saga. Steps, each named in `saga_step`:
 ///   requested ─▶ authority (risk book) ─▶ sent ─▶ outcome; cancel, unknown, absent beside it.
-/// An order is sent at most once by one incarnation and never by a later one: a recovered order asks (CloseAttempt, query).
+/// An order is sent at most once by one incarnation and never by a later one: a recovered order asks (CloseAttempt,
+/// query).
 class order_entity final : public entity {
  public:
   /// `incarnation` is new for each object, over restarts too: answers to an earlier one are dropped.
@@ -86,14 +88,14 @@ class order_entity final : public entity {
 
   // Of this incarnation only; lost with it, and then asked for.
   std::vector<waiter> waiters_;
-  bool from_journal_ = false;      ///< what an earlier incarnation sent is not known
-  bool authority_ = false;         ///< the risk book has committed the reservation
-  bool closing_ = false;           ///< CloseAttempt is out: a late Reserved no longer counts
-  bool sent_ = false;              ///< a place left this incarnation
+  bool from_journal_ = false;  ///< what an earlier incarnation sent is not known
+  bool authority_ = false;     ///< the risk book has committed the reservation
+  bool closing_ = false;       ///< CloseAttempt is out: a late Reserved no longer counts
+  bool sent_ = false;          ///< a place left this incarnation
   bool cancel_sent_ = false;
-  bool checking_ = false;          ///< recovered while working: what the broker said meanwhile is being asked for
+  bool checking_ = false;  ///< recovered while working: what the broker said meanwhile is being asked for
   boot_ms reserve_deadline_;
-  boot_ms window_end_;             ///< of the send window; after a recovery: from the recovery
+  boot_ms window_end_;  ///< of the send window; after a recovery: from the recovery
   std::int32_t resolve_step_ = 0;
   std::int32_t empty_reads_ = 0;
 };

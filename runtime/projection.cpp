@@ -21,7 +21,8 @@ void projection::drop(shard_id shard) {
     const auto key = key_of(entry.first);
     return key && shard_of(*key) == shard;
   });
-  std::erase_if(positions_, [&](const auto& entry) { return shard_of(shard_role::trade, entry.first.organization) == shard; });
+  std::erase_if(positions_,
+                [&](const auto& entry) { return shard_of(shard_role::trade, entry.first.organization) == shard; });
 }
 
 std::int64_t projection::position_of(shard_id shard) const {

@@ -11,8 +11,9 @@
 #include "runtime/address.hpp"
 #include "storage/event_record.hpp"
 
-/// The read models `orders` and `positions` as folds over committed trade rows. Sans-I/O: what is not in memory is asked of two
-/// functions, and what changed since the last take() is handed out to be written in one transaction with the cursor.
+/// The read models `orders` and `positions` as folds over committed trade rows. Sans-I/O: what is not in memory is
+/// asked of two functions, and what changed since the last take() is handed out to be written in one transaction with
+/// the cursor.
 namespace sb {
 
 struct projected_order {
@@ -46,7 +47,8 @@ struct projection_batch {
 
 class projection {
  public:
-  /// An order's state as of the cursor, folded from its stream; a position as it is stored. Called for what is not in memory.
+  /// An order's state as of the cursor, folded from its stream; a position as it is stored. Called for what is not in
+  /// memory.
   using load_order = std::function<order_state(const entity_key&, std::int64_t before_version)>;
   using load_position = std::function<position(const position_key&)>;
 
@@ -76,7 +78,7 @@ class projection {
   load_order load_order_;
   load_position load_position_;
   std::map<shard_id, shard_state> shards_;
-  std::unordered_map<stream_id, order_state> open_;    ///< orders that more events are expected of
+  std::unordered_map<stream_id, order_state> open_;  ///< orders that more events are expected of
   std::map<position_key, position> positions_;
 };
 

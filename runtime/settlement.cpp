@@ -9,16 +9,19 @@ namespace sb {
 
 namespace {
 
-/// Most rows of an order have nothing for the book (a request, an acceptance); reading their text is much cheaper than parsing it.
-/// A client's own text may look like an event's name: then the row is parsed and found empty.
+/// Most rows of an order have nothing for the book (a request, an acceptance); reading their text is much cheaper than
+/// parsing it. A client's own text may look like an event's name: then the row is parsed and found empty.
 bool may_have_facts(std::string_view body) {
-  constexpr std::string_view names[] = {"order.filled", "order.denied", "order.rejected", "order.canceled", "order.expired", "order.absent"};
-  return std::any_of(std::begin(names), std::end(names), [&](std::string_view name) { return body.find(name) != std::string_view::npos; });
+  constexpr std::string_view names[] = {"order.filled",   "order.denied",  "order.rejected",
+                                        "order.canceled", "order.expired", "order.absent"};
+  return std::any_of(std::begin(names), std::end(names),
+                     [&](std::string_view name) { return body.find(name) != std::string_view::npos; });
 }
 
 }  // namespace
 
-std::vector<order_fact> facts_of(const entity_key& order, const journal_row& row, std::int32_t utc_offset_minutes, std::string& why) {
+std::vector<order_fact> facts_of(const entity_key& order, const journal_row& row, std::int32_t utc_offset_minutes,
+                                 std::string& why) {
   std::vector<order_fact> facts;
   if (!may_have_facts(row.body)) return facts;
   const auto events = unpack(row.body, why);
@@ -55,7 +58,8 @@ std::vector<order_fact> facts_of(const entity_key& order, const journal_row& row
   return facts;
 }
 
-settlement::settlement(std::int32_t utc_offset_minutes, std::size_t facts_max, std::size_t pending_max, std::int64_t retry_ms)
+settlement::settlement(std::int32_t utc_offset_minutes, std::size_t facts_max, std::size_t pending_max,
+                       std::int64_t retry_ms)
     : utc_offset_minutes_{utc_offset_minutes}, facts_max_{facts_max}, pending_max_{pending_max}, retry_ms_{retry_ms} {}
 
 void settlement::follow(shard_id shard, std::int64_t cursor, settlement_outputs& out) {
@@ -105,7 +109,8 @@ void settlement::rows(shard_id shard, const std::vector<journal_row>& rows, boot
   move_cursor(shard, state, out);
 }
 
-void settlement::push(shard_state&, organization_id organization, book& target, boot_ms now, settlement_outputs& out) const {
+void settlement::push(shard_state&, organization_id organization, book& target, boot_ms now,
+                      settlement_outputs& out) const {
   if (target.asking || target.asked_seq != 0 || target.facts.empty()) return;
   target.asked_at = now;
   if (!target.settled) {
@@ -138,8 +143,8 @@ void settlement::answered(const settled& in, boot_ms now, settlement_outputs& ou
   target.asked_seq = 0;
   if (target.settled && in.settled_seq < *target.settled) {
     // The book knows less than it said: read this shard again from there. Every book ignores what it has settled.
-    out.push_back(settlement_alarm{"book of organization " + std::to_string(in.organization.value) + " went back to seq " +
-                                   std::to_string(in.settled_seq)});
+    out.push_back(settlement_alarm{"book of organization " + std::to_string(in.organization.value) +
+                                   " went back to seq " + std::to_string(in.settled_seq)});
     return follow(id, in.settled_seq, out);
   }
   target.settled = in.settled_seq;

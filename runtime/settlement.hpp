@@ -11,12 +11,14 @@
 #include "runtime/messages.hpp"
 #include "storage/event_record.hpp"
 
-/// Settlement tells each risk book what became of its orders, exactly once: it follows the committed rows of the trade shards and
-/// sends {prev_seq, seq, facts}; the book journals settled_seq with what it folds. Lost, late and doubled messages do no harm.
+/// Settlement tells each risk book what became of its orders, exactly once: it follows the committed rows of the trade
+/// shards and sends {prev_seq, seq, facts}; the book journals settled_seq with what it folds. Lost, late and doubled
+/// messages do no harm.
 namespace sb {
 
 /// An order's committed events that a risk book must hear of: fills and the end.
-std::vector<order_fact> facts_of(const entity_key& order, const journal_row& row, std::int32_t utc_offset_minutes, std::string& why);
+std::vector<order_fact> facts_of(const entity_key& order, const journal_row& row, std::int32_t utc_offset_minutes,
+                                 std::string& why);
 
 struct settle_ask {
   organization_id organization;
@@ -58,8 +60,8 @@ class settlement {
   struct book {
     std::optional<std::int64_t> settled;  ///< as the book itself said
     std::deque<order_fact> facts;
-    std::int64_t asked_seq = 0;           ///< 0: nothing is out
-    bool asking = false;                  ///< ask_settled is out
+    std::int64_t asked_seq = 0;  ///< 0: nothing is out
+    bool asking = false;         ///< ask_settled is out
     boot_ms asked_at;
   };
   struct shard_state {

@@ -5,8 +5,8 @@
 
 namespace sb {
 
-/// Which streams a shard may have: a Bloom filter. "No" is certain, so a new order needs no read; "perhaps" costs one read. Grows
-/// by doubling before it is too full to be of use; built from the journal at a claim.
+/// Which streams a shard may have: a Bloom filter. "No" is certain, so a new order needs no read; "perhaps" costs one
+/// read. Grows by doubling before it is too full to be of use; built from the journal at a claim.
 class stream_filter {
  public:
   void insert(std::string_view stream);

@@ -31,7 +31,8 @@ bool fold(Decode decode, State& state, const event_record& event, wall_ms at, st
 template <class Create, class Get, class Answer, class State, class MakeEvent>
 void create_or_get(const delivery& in, State& state, turn& now, MakeEvent make_event) {
   if (const auto* create = std::get_if<Create>(&in.body)) {
-    if (state.exists) return now.reply(in.head.from, rejected{rejection::already_exists, stream_of(in.head.to) + " exists"});
+    if (state.exists)
+      return now.reply(in.head.from, rejected{rejection::already_exists, stream_of(in.head.to) + " exists"});
     record(state, make_event(*create), in.head, now);
     return now.reply(in.head.from, Answer{state});
   }
@@ -51,8 +52,9 @@ bool user_entity::replay(const event_record& event, wall_ms at, std::string& why
 }
 bool user_entity::restore(const stored_snapshot&, std::string& why) { return no_snapshots(why); }
 void user_entity::handle(const delivery& in, turn& now) {
-  create_or_get<create_user, get_user, user_answer>(
-      in, state_, now, [&](const create_user& c) { return user_event{user_created{{number_of(key_)}, c.roles}}; });
+  create_or_get<create_user, get_user, user_answer>(in, state_, now, [&](const create_user& c) {
+    return user_event{user_created{{number_of(key_)}, c.roles}};
+  });
 }
 
 bool organization_entity::replay(const event_record& event, wall_ms at, std::string& why) {
@@ -60,9 +62,10 @@ bool organization_entity::replay(const event_record& event, wall_ms at, std::str
 }
 bool organization_entity::restore(const stored_snapshot&, std::string& why) { return no_snapshots(why); }
 void organization_entity::handle(const delivery& in, turn& now) {
-  create_or_get<create_organization, get_organization, organization_answer>(in, state_, now, [&](const create_organization& c) {
-    return organization_event{organization_created{{number_of(key_)}, c.name}};
-  });
+  create_or_get<create_organization, get_organization, organization_answer>(
+      in, state_, now, [&](const create_organization& c) {
+        return organization_event{organization_created{{number_of(key_)}, c.name}};
+      });
 }
 
 bool account_entity::replay(const event_record& event, wall_ms at, std::string& why) {

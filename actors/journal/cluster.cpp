@@ -48,7 +48,8 @@ void anchor(self_ptr self) {
   if (!state.settings.anchor || now.value - state.anchored_at.value < anchor_every_ms) return;
   state.anchored_at = now;
   auto heads = state.store->heads({state.owned.begin(), state.owned.end()}, state.settings.statement_deadline);
-  std::erase_if(heads, [&](const shard_head& head) { return head.head == 0 || state.anchored[head.shard] == head.head; });
+  std::erase_if(heads,
+                [&](const shard_head& head) { return head.head == 0 || state.anchored[head.shard] == head.head; });
   if (heads.empty()) return;
   state.settings.anchor(heads);
   for (const auto& head : heads) state.anchored[head.shard] = head.head;

@@ -16,13 +16,15 @@ struct membership_settings {
   lease_times times;
   std::chrono::milliseconds statement_deadline{5'000};
   std::chrono::milliseconds lock_wait{1'000};
-  /// Told each minute which of this node's shards have moved, and to which head and hash: the caller signs and keeps it, so that a
-  /// journal that was cut or rewritten later can be found out. Called on the cluster's thread; may be empty.
+  /// Told each minute which of this node's shards have moved, and to which head and hash: the caller signs and keeps
+  /// it, so that a journal that was cut or rewritten later can be found out. Called on the cluster's thread; may be
+  /// empty.
   std::function<void(const std::vector<shard_head>&)> anchor;
 };
 
-/// This node's place among the nodes: beats, keeps the lease, claims shards that nobody else may hold, and tells the writer, the
-/// router and the shards' supervisors. On its own thread and connection, so that a slow append never delays a heartbeat.
+/// This node's place among the nodes: beats, keeps the lease, claims shards that nobody else may hold, and tells the
+/// writer, the router and the shards' supervisors. On its own thread and connection, so that a slow append never delays
+/// a heartbeat.
 struct cluster_state {
   static inline const char* name = "cluster";
   node_services services;

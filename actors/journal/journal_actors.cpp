@@ -13,7 +13,8 @@ namespace {
 using writer_ptr = caf::stateful_actor<writer_state>*;
 using reader_ptr = caf::stateful_actor<reader_state>*;
 
-// ---- writer ----------------------------------------------------------------------------------------------------------------
+// ---- writer
+// ----------------------------------------------------------------------------------------------------------------
 
 /// The flush goes to the end of our own mailbox, so everything that waits there joins the batch.
 void schedule(writer_ptr self) {
@@ -45,7 +46,8 @@ void tell(writer_ptr self, writer_events& events) {
       for (const auto& subscriber : state.subscribers) self->send(subscriber, committed_told{committed.shard, rows});
     }
     void operator()(const shard_lost& lost) const {
-      state.services.log(severity::alarm, state.vital.id(), "shard " + std::to_string(lost.shard) + " lost: " + lost.why);
+      state.services.log(severity::alarm, state.vital.id(),
+                         "shard " + std::to_string(lost.shard) + " lost: " + lost.why);
       for (const auto& subscriber : state.subscribers) self->send(subscriber, shard_gone{lost.shard, lost.why});
     }
     void operator()(const barrier_passed& passed) const {
@@ -55,7 +57,8 @@ void tell(writer_ptr self, writer_events& events) {
       state.barriers.erase(who);
     }
     void operator()(const row_refused& refused) const {
-      state.services.log(severity::alarm, state.vital.id(), "PostgreSQL refuses a row of " + refused.stream + ": " + refused.detail);
+      state.services.log(severity::alarm, state.vital.id(),
+                         "PostgreSQL refuses a row of " + refused.stream + ": " + refused.detail);
     }
   } const action{self, state};
   for (auto& event : events) std::visit(action, event);
@@ -72,8 +75,9 @@ bool reached(const std::vector<append_outcome>& outcomes) {
 void report_trouble(writer_ptr self, const std::vector<append_outcome>& outcomes) {
   for (const auto& outcome : outcomes) {
     if (outcome.status == append_status::stored) continue;
-    return self->state.services.log(severity::warning, self->state.vital.id(),
-                                    "append of shard " + std::to_string(outcome.shard) + " not confirmed: " + outcome.detail);
+    return self->state.services.log(
+        severity::warning, self->state.vital.id(),
+        "append of shard " + std::to_string(outcome.shard) + " not confirmed: " + outcome.detail);
   }
 }
 
@@ -87,13 +91,14 @@ void step(writer_ptr self) {
     std::size_t rows = 0;
     for (const auto& part : append->parts) rows += part.rows.size();
     const auto outcomes = state.store->append(append->parts, state.settings.statement_deadline);
-    if (state.observe) state.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), rows);
+    if (state.observe)
+      state.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), rows);
     wait = !reached(outcomes);
     if (wait) report_trouble(self, outcomes);
     state.core->append_done(outcomes, events);
   } else if (const auto* claim = std::get_if<claim_step>(&next)) {
-    const auto outcomes =
-        state.store->claim(claim->shards, state.settings.self, state.settings.lock_wait, state.settings.statement_deadline);
+    const auto outcomes = state.store->claim(claim->shards, state.settings.self, state.settings.lock_wait,
+                                             state.settings.statement_deadline);
     for (const auto& outcome : outcomes) wait = wait || outcome.status == claim_status::unknown;
     state.core->claim_done(outcomes, state.settings.self, events);
   }
@@ -109,7 +114,8 @@ void step(writer_ptr self) {
   }
 }
 
-// ---- reader ----------------------------------------------------------------------------------------------------------------
+// ---- reader
+// ----------------------------------------------------------------------------------------------------------------
 
 void read_histories(reader_ptr self) {
   auto& state = self->state;
@@ -154,7 +160,8 @@ contents_told read_contents(reader_ptr self, shard_id shard) {
   for (;;) {
     const auto rows = state.store->read_after(shard, after, 1'000, state.deadline);
     for (const auto& row : rows) {
-      if (auto key = key_of(row.stream); key && key->kind == entity_kind::order) told.open_work.push_back(std::move(*key));
+      if (auto key = key_of(row.stream); key && key->kind == entity_kind::order)
+        told.open_work.push_back(std::move(*key));
     }
     if (rows.size() < 1'000) break;
     after = rows.back().seq;
@@ -225,8 +232,8 @@ caf::behavior writer(writer_ptr self, node_services services, writer_settings se
       [self](const own_ask& ask) {
         writer_events events;
         for (const auto& head : ask.heads) self->state.core->own(head, events);
-        // Whoever worked under the former claim stands after the cluster actor in the tree and was restarted with it; those who
-        // work under this one must not be told that it is gone.
+        // Whoever worked under the former claim stands after the cluster actor in the tree and was restarted with it;
+        // those who work under this one must not be told that it is gone.
         std::erase_if(events, [](const writer_event& event) { return std::holds_alternative<shard_lost>(event); });
         tell(self, events);
       },
@@ -234,7 +241,8 @@ caf::behavior writer(writer_ptr self, node_services services, writer_settings se
         self->state.subscribers.push_back(ask.subscriber);
         self->monitor(ask.subscriber);
         self->set_down_handler([self](caf::down_msg& down) {
-          std::erase_if(self->state.subscribers, [&](const caf::actor& subscriber) { return subscriber == down.source; });
+          std::erase_if(self->state.subscribers,
+                        [&](const caf::actor& subscriber) { return subscriber == down.source; });
         });
       },
       [self](drain_ask) {
@@ -248,7 +256,8 @@ caf::behavior writer(writer_ptr self, node_services services, writer_settings se
   };
 }
 
-caf::behavior reader(reader_ptr self, node_services services, read_side side, std::chrono::milliseconds statement_deadline) {
+caf::behavior reader(reader_ptr self, node_services services, read_side side,
+                     std::chrono::milliseconds statement_deadline) {
   auto& state = self->state;
   state.services = std::move(services);
   state.side = std::move(side);
@@ -259,12 +268,14 @@ caf::behavior reader(reader_ptr self, node_services services, read_side side, st
   const auto on_rows = [self](const caf::actor& asker, const rows_ask& ask) {
     try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker), [&] {
       auto& s = self->state;
-      auto rows = std::make_shared<const std::vector<journal_row>>(s.store->read_after(ask.shard, ask.after, 1'000, s.deadline));
+      auto rows = std::make_shared<const std::vector<journal_row>>(
+          s.store->read_after(ask.shard, ask.after, 1'000, s.deadline));
       self->send(asker, rows_told{ask.shard, ask.after, std::move(rows)});
     });
   };
   const auto on_contents = [self](const caf::actor& asker, const contents_ask& ask) {
-    try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker), [&] { self->send(asker, read_contents(self, ask.shard)); });
+    try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker),
+             [&] { self->send(asker, read_contents(self, ask.shard)); });
   };
   const auto on_cursor = [self](const caf::actor& asker, const cursor_ask& ask) {
     try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker), [&] {

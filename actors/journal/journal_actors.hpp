@@ -19,15 +19,15 @@ struct writer_settings {
   std::size_t queue_max = 20'000;
   std::chrono::milliseconds statement_deadline{5'000};
   std::chrono::milliseconds lock_wait{1'000};
-  std::chrono::milliseconds lazy{3};       ///< how long an append that nobody waits for may wait for company
-  std::chrono::milliseconds retry{200};    ///< after PostgreSQL could not be reached
+  std::chrono::milliseconds lazy{3};     ///< how long an append that nobody waits for may wait for company
+  std::chrono::milliseconds retry{200};  ///< after PostgreSQL could not be reached
 };
 /// Called on the writer's thread after each append: seconds it took, rows in it.
 using append_observer = std::function<void(double seconds, std::size_t rows)>;
 using journal_factory = std::function<std::unique_ptr<journal>()>;
 
-/// The journal's writer: a thread of its own (spawn it detached) around runtime/journal_writer.hpp and one connection. It appends
-/// all that is queued when the last append returns.
+/// The journal's writer: a thread of its own (spawn it detached) around runtime/journal_writer.hpp and one connection.
+/// It appends all that is queued when the last append returns.
 struct writer_state {
   static inline const char* name = "writer";
   node_services services;
@@ -37,7 +37,7 @@ struct writer_state {
   std::unique_ptr<journal_writer> core;
   vitals vital;
   std::uint64_t last_token = 0;
-  std::unordered_map<std::uint64_t, caf::actor> writers;   ///< token → who is told the verdict
+  std::unordered_map<std::uint64_t, caf::actor> writers;  ///< token → who is told the verdict
   std::unordered_map<std::uint64_t, std::pair<caf::actor, stream_id>> barriers;
   std::vector<caf::actor> subscribers;
   std::vector<caf::actor> draining;

@@ -32,8 +32,10 @@ order_state load_order(projection_state& state, const entity_key& key, std::int6
 }
 
 position load_position(projection_state& state, const position_key& key) {
-  for (const auto& row : state.models->list_positions(key.organization, key.account, state.settings.statement_deadline)) {
-    if (row.exchange == key.exchange && row.symbol == key.symbol && row.product_type == word(key.product)) return position_of(row);
+  for (const auto& row :
+       state.models->list_positions(key.organization, key.account, state.settings.statement_deadline)) {
+    if (row.exchange == key.exchange && row.symbol == key.symbol && row.product_type == word(key.product))
+      return position_of(row);
   }
   return {};
 }
@@ -48,7 +50,8 @@ void start_over(projection_state& state, shard_id shard) {
 void read_cursors(projection_state& state) {
   if (state.unknown.empty()) return;
   std::map<shard_id, std::int64_t> cursors;
-  for (const auto& cursor : state.models->cursors(projection_name, state.settings.statement_deadline)) cursors[cursor.shard] = cursor.seq;
+  for (const auto& cursor : state.models->cursors(projection_name, state.settings.statement_deadline))
+    cursors[cursor.shard] = cursor.seq;
   for (const auto shard : std::exchange(state.unknown, {})) {
     state.core->follow(shard, cursors[shard]);
     state.gaps.insert(shard);
@@ -135,7 +138,8 @@ void work(self_ptr self) {
 
 caf::behavior projection_actor(self_ptr self, node_services services, projection_settings settings,
                                std::function<std::unique_ptr<journal>()> connect,
-                               std::function<std::unique_ptr<postgres::read_models>()> connect_models, projection_observer observe) {
+                               std::function<std::unique_ptr<postgres::read_models>()> connect_models,
+                               projection_observer observe) {
   auto& state = self->state;
   state.services = std::move(services);
   state.settings = settings;
@@ -144,16 +148,15 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
   state.observe = std::move(observe);
   state.vital = vitals{state.services.node + "/projection", "service"};
   state.core = std::make_unique<projection>(
-      settings.utc_offset_minutes, [self](const entity_key& key, std::int64_t before) { return load_order(self->state, key, before); },
+      settings.utc_offset_minutes,
+      [self](const entity_key& key, std::int64_t before) { return load_order(self->state, key, before); },
       [self](const position_key& key) { return load_position(self->state, key); });
   const auto me = caf::actor_cast<caf::actor>(self);
   self->send(state.services.writer, subscribe_ask{me});
   self->send(state.services.cluster, follow_shards{shard_role::trade, me});
   self->delayed_send(self, settings.every, tick{});
   return {
-      [self](const shard_owned& in) {
-        start_over(self->state, in.shard);
-      },
+      [self](const shard_owned& in) { start_over(self->state, in.shard); },
       [self](const shard_gone& in) {
         start_over(self->state, in.shard);
         self->state.unknown.erase(in.shard);

@@ -49,27 +49,32 @@ caf::behavior settlement_actor(self_ptr self, node_services services, settlement
   auto& state = self->state;
   state.services = std::move(services);
   state.vital = vitals{state.services.node + "/settlement", "service"};
-  state.core = std::make_unique<settlement>(settings.utc_offset_minutes, settings.facts_max, settings.pending_max, settings.retry_ms);
+  state.core = std::make_unique<settlement>(settings.utc_offset_minutes, settings.facts_max, settings.pending_max,
+                                            settings.retry_ms);
   const auto me = caf::actor_cast<caf::actor>(self);
   self->send(state.services.router, gateway_ready{settlement_gateway, me});
   self->send(state.services.writer, subscribe_ask{me});
   self->send(state.services.cluster, follow_shards{shard_role::trade, me});
   self->delayed_send(self, std::chrono::milliseconds{tick_ms}, tick{});
   return {
-      [self](const shard_owned& in) { self->send(self->state.services.reader, cursor_ask{"settlement", in.shard}); },
+      [self](const shard_owned& in) {
+        self->send(self->state.services.reader, cursor_ask{"settlement", in.shard});
+      },
       [self](const cursor_told& in) {
         drive(self, [&](settlement& core, settlement_outputs& out) { core.follow(in.shard, in.seq, out); });
       },
       [self](const shard_gone& in) {
-        // The router tells its gateways, and this is one, that a shard's actor ended. The shard is still this node's then: its
-        // committed rows go on, and nobody would say shard_owned again.
+        // The router tells its gateways, and this is one, that a shard's actor ended. The shard is still this node's
+        // then: its committed rows go on, and nobody would say shard_owned again.
         if (self->current_sender() == self->state.services.router) return;
         self->state.core->drop(in.shard);
         self->state.reading.erase(in.shard);
       },
       [self](const committed_told& in) {
         if (in.shard < shards_per_role) return;
-        drive(self, [&](settlement& core, settlement_outputs& out) { core.rows(in.shard, *in.rows, self->state.services.clock().boot, out); });
+        drive(self, [&](settlement& core, settlement_outputs& out) {
+          core.rows(in.shard, *in.rows, self->state.services.clock().boot, out);
+        });
       },
       [self](const rows_told& in) {
         self->state.reading.erase(in.shard);
@@ -79,15 +84,19 @@ caf::behavior settlement_actor(self_ptr self, node_services services, settlement
         });
       },
       [self](const requester&, const settled& in) {
-        drive(self, [&](settlement& core, settlement_outputs& out) { core.answered(in, self->state.services.clock().boot, out); });
+        drive(self, [&](settlement& core, settlement_outputs& out) {
+          core.answered(in, self->state.services.clock().boot, out);
+        });
       },
       [](const requester&, const rejected&) {},  // asked again by the tick
       [](const shard_open&) {},
       [](const lease_told&) {},
       [self](tick) {
-        drive(self, [&](settlement& core, settlement_outputs& out) { core.tick(self->state.services.clock().boot, out); });
+        drive(self,
+              [&](settlement& core, settlement_outputs& out) { core.tick(self->state.services.clock().boot, out); });
         auto& s = self->state;
-        for (const auto& [shard, seq] : std::exchange(s.cursors, {})) self->send(s.services.reader, cursor_save{"settlement", shard, seq});
+        for (const auto& [shard, seq] : std::exchange(s.cursors, {}))
+          self->send(s.services.reader, cursor_save{"settlement", shard, seq});
         self->delayed_send(self, std::chrono::milliseconds{tick_ms}, tick{});
       },
       [self](const tree_ask& ask) { return self->state.vital.describe(self, ask, self->state.services.clock().boot); },

@@ -16,18 +16,20 @@ struct settlement_settings {
   std::int64_t retry_ms = 2'000;
 };
 
-/// Moves messages for runtime/settlement.hpp: committed rows and reads in, settle requests to the risk books and cursors out.
+/// Moves messages for runtime/settlement.hpp: committed rows and reads in, settle requests to the risk books and
+/// cursors out.
 struct settlement_state {
   static inline const char* name = "settlement";
   node_services services;
   std::unique_ptr<settlement> core;
   vitals vital;
-  std::map<shard_id, boot_ms> reading;  ///< shards for which a read is out, since when
+  std::map<shard_id, boot_ms> reading;       ///< shards for which a read is out, since when
   std::map<shard_id, std::int64_t> cursors;  ///< moved, to be saved with the next tick
 };
 /// Its answers come back through the router under this gateway number; the edge's gateways begin at 1.
 constexpr std::uint32_t settlement_gateway = 0;
 
-caf::behavior settlement_actor(caf::stateful_actor<settlement_state>* self, node_services services, settlement_settings settings);
+caf::behavior settlement_actor(caf::stateful_actor<settlement_state>* self, node_services services,
+                               settlement_settings settings);
 
 }  // namespace sb

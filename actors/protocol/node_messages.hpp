@@ -18,7 +18,8 @@ namespace sb {
 
 using shared_rows = std::shared_ptr<const std::vector<journal_row>>;
 
-// ---- journal writer ------------------------------------------------------------------------------------------------------
+// ---- journal writer
+// ------------------------------------------------------------------------------------------------------
 /// From an entity; answered with write_told.
 struct write_ask {
   shard_id shard = 0;
@@ -63,7 +64,8 @@ struct drained_told {
   std::vector<shard_head> heads;
 };
 
-// ---- journal reader ------------------------------------------------------------------------------------------------------
+// ---- journal reader
+// ------------------------------------------------------------------------------------------------------
 /// Answered with history_told to `entity`; asked of PostgreSQL until it answers.
 struct history_ask {
   shard_id shard = 0;
@@ -110,7 +112,8 @@ struct cursor_save {
   std::int64_t seq = 0;
 };
 
-// ---- cluster -------------------------------------------------------------------------------------------------------------
+// ---- cluster
+// -------------------------------------------------------------------------------------------------------------
 /// `supervisor` runs the shards of this role: it is told shard_owned and shard_gone.
 struct follow_shards {
   shard_role role = shard_role::user;
@@ -128,7 +131,8 @@ struct lease_told {
   boot_ms until;
 };
 
-// ---- router --------------------------------------------------------------------------------------------------------------
+// ---- router
+// --------------------------------------------------------------------------------------------------------------
 struct shard_ready {
   shard_id shard = 0;
   caf::actor shard_actor;
@@ -146,7 +150,8 @@ struct gateway_ready {
 /// No further requests from the edge.
 struct stop_requests {};
 
-// ---- shard and entity ----------------------------------------------------------------------------------------------------
+// ---- shard and entity
+// ----------------------------------------------------------------------------------------------------
 struct alarm_ask {
   stream_id stream;
   std::int32_t id = 0;
@@ -166,7 +171,8 @@ struct entity_failed {
 /// Shard to a failed entity: nothing of mine is behind this message.
 struct end_entity {};
 
-// ---- everybody -----------------------------------------------------------------------------------------------------------
+// ---- everybody
+// -----------------------------------------------------------------------------------------------------------
 struct tick {};
 struct flush {};
 /// Answered with a tree_node.

@@ -13,13 +13,15 @@ namespace sb {
 enum class severity : std::uint8_t { debug, info, warning, alarm };
 using log_function = std::function<void(severity, const std::string& who, const std::string& what)>;
 
-/// What actors of one node are given when they start. Handles are those of children that stand earlier in the tree: when one of
-/// them restarts, so does everybody who was given its handle (rest_for_one), so no handle here is ever stale.
+/// What actors of one node are given when they start. Handles are those of children that stand earlier in the tree:
+/// when one of them restarts, so does everybody who was given its handle (rest_for_one), so no handle here is ever
+/// stale.
 struct node_services {
   std::string node;
   std::function<clock_reading()> clock;
   log_function log;
-  std::shared_ptr<std::atomic<std::uint64_t>> incarnations;  ///< numbers for entities, new over restarts of the node too
+  std::shared_ptr<std::atomic<std::uint64_t>>
+      incarnations;  ///< numbers for entities, new over restarts of the node too
   caf::actor router;
   caf::actor writer;
   caf::actor reader;

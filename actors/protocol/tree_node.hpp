@@ -15,10 +15,10 @@ struct tree_node {
   std::int32_t shard = -1;
   std::string state = "running";  ///< running, restarting, stopped, passive, parked
   std::int64_t restarts = 0;
-  std::string failure;            ///< reason of the last failure, empty if none
+  std::string failure;  ///< reason of the last failure, empty if none
   wall_ms failed_at;
-  std::int64_t mailbox = 0;       ///< messages waiting when it answered
-  std::int64_t oldest_ms = 0;     ///< how long the question itself had waited
+  std::int64_t mailbox = 0;    ///< messages waiting when it answered
+  std::int64_t oldest_ms = 0;  ///< how long the question itself had waited
   std::int64_t messages_per_s = 0;
   std::int64_t children_count = 0;  ///< children that are summarized rather than listed
   std::vector<tree_node> children;

@@ -7,8 +7,8 @@
 
 namespace sb {
 
-/// What an actor can say of itself: CAF neither counts messages nor tells mailbox sizes. Lives in the actor's state, counts in its
-/// handlers.
+/// What an actor can say of itself: CAF neither counts messages nor tells mailbox sizes. Lives in the actor's state,
+/// counts in its handlers.
 class vitals {
  public:
   vitals() = default;

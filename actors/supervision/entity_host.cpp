@@ -20,7 +20,9 @@ void perform(self_ptr self, output& out) {
     void operator()(append_out& append) const {
       self->send(services.writer, write_ask{state.number, stream_of(state.core->key()), std::move(append)});
     }
-    void operator()(const hurry_out&) const { self->send(services.writer, hurry_ask{state.number, stream_of(state.core->key())}); }
+    void operator()(const hurry_out&) const {
+      self->send(services.writer, hurry_ask{state.number, stream_of(state.core->key())});
+    }
     void operator()(send_out& send) const {
       std::visit([&](auto& body) { self->send(services.router, std::move(send.head), std::move(body)); }, send.body);
     }
@@ -80,10 +82,12 @@ caf::behavior entity_host(self_ptr self, node_services services, caf::actor shar
 
   caf::message_handler own{
       [self](const history_told& told) {
-        drive(self, [&](entity_core& core, outputs& out) { core.recover(*told.history, self->state.services.clock(), out); });
+        drive(self,
+              [&](entity_core& core, outputs& out) { core.recover(*told.history, self->state.services.clock(), out); });
       },
       [self](const write_told& told) {
-        drive(self, [&](entity_core& core, outputs& out) { core.appended(told.verdict, self->state.services.clock(), out); });
+        drive(self,
+              [&](entity_core& core, outputs& out) { core.appended(told.verdict, self->state.services.clock(), out); });
       },
       [self](const alarm& fired) {
         auto& alarms = self->state.alarms;

@@ -10,8 +10,9 @@
 
 namespace sb {
 
-/// The actor around one entity: moves messages between CAF and entity_core, and nothing else. It ends only when its shard says so:
-/// after a failure it stays to refuse what is still in its mailbox, so that no request is lost without an answer.
+/// The actor around one entity: moves messages between CAF and entity_core, and nothing else. It ends only when its
+/// shard says so: after a failure it stays to refuse what is still in its mailbox, so that no request is lost without
+/// an answer.
 struct entity_host_state {
   static inline const char* name = "entity";
   node_services services;
@@ -21,7 +22,7 @@ struct entity_host_state {
   shard_id number = 0;
   bool reported = false;
 };
-caf::behavior entity_host(caf::stateful_actor<entity_host_state>* self, node_services services, caf::actor shard, entity_key key,
-                          std::shared_ptr<std::unique_ptr<entity>> body, std::size_t queue_max);
+caf::behavior entity_host(caf::stateful_actor<entity_host_state>* self, node_services services, caf::actor shard,
+                          entity_key key, std::shared_ptr<std::unique_ptr<entity>> body, std::size_t queue_max);
 
 }  // namespace sb

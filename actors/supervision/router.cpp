@@ -53,7 +53,8 @@ caf::behavior router(self_ptr self, node_services services) {
     } else if (content.match_element<requester>(0)) {
       to_gateway(self, std::move(content));
     } else {
-      self->state.services.log(severity::warning, "router", "a message with neither envelope nor requester was dropped");
+      self->state.services.log(severity::warning, "router",
+                               "a message with neither envelope nor requester was dropped");
     }
     return caf::message{};
   });
@@ -74,7 +75,8 @@ caf::behavior router(self_ptr self, node_services services) {
         auto& entry = self->state.shards[static_cast<std::size_t>(in.shard)];
         if (entry) {  // its end has not been heard of yet: what was out with it is not answered any more
           self->state.open.erase(in.shard);
-          for (const auto& [number, gateway] : self->state.gateways) self->send(gateway, shard_gone{in.shard, "the shard was replaced"});
+          for (const auto& [number, gateway] : self->state.gateways)
+            self->send(gateway, shard_gone{in.shard, "the shard was replaced"});
         }
         entry = in.shard_actor;
         self->monitor(in.shard_actor);

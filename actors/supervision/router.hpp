@@ -10,8 +10,8 @@
 
 namespace sb {
 
-/// The one address that everybody may hold. Knows which actor runs a shard now and which gateway waits for an answer; holds
-/// nothing else. Forwards (envelope, X) to the shard of envelope.to and (requester, X) to the gateway, for any X.
+/// The one address that everybody may hold. Knows which actor runs a shard now and which gateway waits for an answer;
+/// holds nothing else. Forwards (envelope, X) to the shard of envelope.to and (requester, X) to the gateway, for any X.
 /// Past the lease it passes nothing on: requests are refused, effects and answers are dropped.
 struct router_state {
   static inline const char* name = "router";

@@ -24,8 +24,8 @@ constexpr std::int64_t idle_check_ms = 1'000;
 constexpr std::int64_t tick_slack_ms = 10;  // two clocks, rounded to milliseconds
 constexpr std::size_t early_max = 1'024;
 
-/// Makes sure that a tick comes when the next thing is due: soon while entities are to be woken, at the first alarm, else each
-/// second to see who is idle. A tick that is set already and comes early enough is enough.
+/// Makes sure that a tick comes when the next thing is due: soon while entities are to be woken, at the first alarm,
+/// else each second to see who is idle. A tick that is set already and comes early enough is enough.
 void keep_ticking(self_ptr self) {
   auto& state = self->state;
   const auto now = state.services.clock().boot.value;
@@ -59,8 +59,8 @@ void spawn_entity(self_ptr self, shard_state::slot& entry) {
   const auto stream = stream_of(entry.key);
   auto body = std::make_shared<std::unique_ptr<entity>>(state.make(entry.key, state.services.next_incarnation()));
   const auto queue_max = entry.key.kind == entity_kind::book ? state.rules.book_queue_max : state.rules.queue_max;
-  entry.host = self->spawn<caf::lazy_init>(entity_host, state.services, caf::actor_cast<caf::actor>(self), entry.key, std::move(body),
-                                           queue_max);
+  entry.host = self->spawn<caf::lazy_init>(entity_host, state.services, caf::actor_cast<caf::actor>(self), entry.key,
+                                           std::move(body), queue_max);
   self->monitor(entry.host);
   entry.is = phase::live;
   if (state.streams->may_contain(stream)) {
@@ -92,7 +92,8 @@ void route(self_ptr self, caf::message content) {
   auto& state = self->state;
   const auto& head = content.get_as<envelope>(0);
   if (!state.open) {
-    if (head.from.request != 0 && state.early.size() >= early_max) return refuse(self, head.from, rejection::overloaded, "the shard is starting");
+    if (head.from.request != 0 && state.early.size() >= early_max)
+      return refuse(self, head.from, rejection::overloaded, "the shard is starting");
     state.early.push_back(std::move(content));
     return;
   }
@@ -104,7 +105,8 @@ void route(self_ptr self, caf::message content) {
     case phase::fencing:
       return hold(self, entry, std::move(content));
     case phase::parked:
-      return refuse(self, head.from, rejection::parked, "parked after repeated failures: " + state.parked_because[stream_of(head.to)]);
+      return refuse(self, head.from, rejection::parked,
+                    "parked after repeated failures: " + state.parked_because[stream_of(head.to)]);
   }
 }
 
@@ -211,8 +213,8 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
   state.rules = rules;
   state.make = std::move(make);
   const bool trade = number >= shards_per_role;
-  state.vital = vitals{state.services.node + (trade ? "/trade/shard-" : "/user/shard-") + std::to_string(number), "shard",
-                       trade ? "trade" : "user", number};
+  state.vital = vitals{state.services.node + (trade ? "/trade/shard-" : "/user/shard-") + std::to_string(number),
+                       "shard", trade ? "trade" : "user", number};
   self->set_default_handler([self](caf::scheduled_actor*, caf::message_view& view) -> caf::result<caf::message> {
     self->state.vital.count();
     auto content = view.move_content_to_message();

@@ -18,17 +18,17 @@ namespace sb {
 using entity_factory = std::function<std::unique_ptr<entity>(const entity_key&, std::uint64_t incarnation)>;
 
 struct shard_rules {
-  std::size_t held_max = 64;             ///< messages kept for an entity that is coming or going; then `overloaded`
-  std::size_t queue_max = 64;            ///< requests of the edge that wait inside one entity
+  std::size_t held_max = 64;   ///< messages kept for an entity that is coming or going; then `overloaded`
+  std::size_t queue_max = 64;  ///< requests of the edge that wait inside one entity
   std::size_t book_queue_max = 4'096;
   restart_intensity crashes{2, 60'000};  ///< a third crash within the window parks the entity
   std::int64_t idle_order_ms = 2'000;    ///< after this an entity that can retire does
   std::int64_t idle_other_ms = 60'000;
-  std::size_t waking_max = 64;           ///< entities with open work that are recovered at the same time at start
+  std::size_t waking_max = 64;  ///< entities with open work that are recovered at the same time at start
 };
 
-/// One shard of one role: spawns entities when first addressed, holds their messages while they come and go, fences and replays
-/// those that fail, parks those that keep failing, fires their alarms, retires the idle.
+/// One shard of one role: spawns entities when first addressed, holds their messages while they come and go, fences and
+/// replays those that fail, parks those that keep failing, fires their alarms, retires the idle.
 struct shard_state {
   static inline const char* name = "shard";
   ~shard_state();
@@ -64,7 +64,7 @@ struct shard_state {
   std::unordered_map<stream_id, restart_window> crashes;
   std::unordered_map<stream_id, std::string> parked_because;
   std::multimap<boot_ms, set_alarm> alarms;
-  boot_ms tick_due;      ///< of the earliest tick that is set; 0: none
+  boot_ms tick_due;  ///< of the earliest tick that is set; 0: none
   boot_ms idle_checked;
   std::int64_t failures = 0;
   std::string last_failure;

@@ -67,7 +67,8 @@ void child_ended(self_ptr self, const caf::down_msg& down) {
 
 void shard_arrived(self_ptr self, shard_id shard) {
   auto& state = self->state;
-  const bool known = std::any_of(state.children.begin(), state.children.end(), [&](const auto& child) { return child.shard == shard; });
+  const bool known = std::any_of(state.children.begin(), state.children.end(),
+                                 [&](const auto& child) { return child.shard == shard; });
   if (known || !state.start_shard) return;
   supervisor_state::child child;
   child.spec = state.start_shard(shard);
@@ -78,7 +79,8 @@ void shard_arrived(self_ptr self, shard_id shard) {
 
 void shard_left(self_ptr self, shard_id shard) {
   auto& children = self->state.children;
-  const auto found = std::find_if(children.begin(), children.end(), [&](const auto& child) { return child.shard == shard; });
+  const auto found =
+      std::find_if(children.begin(), children.end(), [&](const auto& child) { return child.shard == shard; });
   if (found == children.end()) return;
   const auto handle = found->handle;
   children.erase(found);
@@ -107,7 +109,8 @@ void describe(self_ptr self, const tree_ask& ask, caf::response_promise promise)
   all->waiting = state.children.size() + 1;
   for (std::size_t i = 0; i < state.children.size(); ++i) {
     const auto& child = state.children[i];
-    const auto fill = [all, i, restarts = child.restarts, failure = child.failure, at = child.failed_at](tree_node& told) {
+    const auto fill = [all, i, restarts = child.restarts, failure = child.failure,
+                       at = child.failed_at](tree_node& told) {
       told.restarts = restarts;
       if (!failure.empty()) {
         told.failure = failure;

@@ -31,8 +31,9 @@ struct supervisor_spec {
 /// A shard's supervisor also takes children at run time: the shards that this node owns.
 using shard_start = std::function<child_spec(shard_id)>;
 
-/// OTP's supervisor: starts its children in order, restarts those that end, gives up beyond its intensity. Giving up ends it
-/// with a reason, which is its parent's matter. All children are permanent: one that ends, for whatever reason, is restarted.
+/// OTP's supervisor: starts its children in order, restarts those that end, gives up beyond its intensity. Giving up
+/// ends it with a reason, which is its parent's matter. All children are permanent: one that ends, for whatever reason,
+/// is restarted.
 struct supervisor_state {
   static inline const char* name = "supervisor";
   ~supervisor_state();
@@ -56,7 +57,7 @@ struct supervisor_state {
   std::size_t stopping_from = 0;  ///< rest_for_one: children from here on are being stopped, then started again
   bool restarting = false;
 };
-caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, std::function<clock_reading()> clock, log_function log,
-                         supervisor_spec spec, shard_start start_shard);
+caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, std::function<clock_reading()> clock,
+                         log_function log, supervisor_spec spec, shard_start start_shard);
 
 }  // namespace sb

@@ -21,10 +21,12 @@ caf::actor start_shards(parent self, const node& n, shard_role role) {
     return user ? make_user_side(key, n->plan.books) : make_trade_side(key, n->plan.orders, incarnation);
   };
   const shard_start start = [n, make](shard_id id) {
-    return child_spec{"shard-" + std::to_string(id),
-                      [n, make, id](parent above) { return above->spawn(shard, n->services, id, n->plan.shards, make); }};
+    return child_spec{"shard-" + std::to_string(id), [n, make, id](parent above) {
+                        return above->spawn(shard, n->services, id, n->plan.shards, make);
+                      }};
   };
-  const supervisor_spec spec{n->plan.self.node + "/" + name, name, restart_strategy::one_for_one, n->plan.shard_restarts, {}};
+  const supervisor_spec spec{
+      n->plan.self.node + "/" + name, name, restart_strategy::one_for_one, n->plan.shard_restarts, {}};
   auto shards = self->spawn(supervisor, n->plan.clock, n->plan.log, spec, start);
   caf::anon_send(n->services.cluster, follow_shards{role, shards});
   return shards;
@@ -52,15 +54,29 @@ supervisor_spec control_tree(const std::shared_ptr<node_tree>& n) {
       p.root,
       {
           {"router", [n, &s](parent self) { return s.router = self->spawn(router, s); }},
-          {"journal/writer", [n, &s, &p](parent self) { return s.writer = self->spawn<caf::detached>(writer, s, p.writer, p.connect, p.appended); }},
-          {"journal/reader", [n, &s, &p](parent self) { return s.reader = self->spawn<caf::detached>(reader, s, p.reads, p.writer.statement_deadline); }},
-          {"cluster", [n, &s, &p](parent self) { return s.cluster = self->spawn<caf::detached>(cluster, s, p.cluster, p.connect); }},
-          {"market-data", [n, &s, &p](parent self) { return s.market = self->spawn(market_data, s, p.broker.instruments, p.feed); }},
+          {"journal/writer",
+           [n, &s, &p](parent self) {
+             return s.writer = self->spawn<caf::detached>(writer, s, p.writer, p.connect, p.appended);
+           }},
+          {"journal/reader",
+           [n, &s, &p](parent self) {
+             return s.reader = self->spawn<caf::detached>(reader, s, p.reads, p.writer.statement_deadline);
+           }},
+          {"cluster",
+           [n, &s, &p](parent self) {
+             return s.cluster = self->spawn<caf::detached>(cluster, s, p.cluster, p.connect);
+           }},
+          {"market-data",
+           [n, &s, &p](parent self) { return s.market = self->spawn(market_data, s, p.broker.instruments, p.feed); }},
           {"broker", [n](parent self) { return start_broker(self, n); }},
           {"user", [n](parent self) { return n->users = start_shards(self, n, shard_role::user); }},
           {"trade", [n](parent self) { return n->trades = start_shards(self, n, shard_role::trade); }},
           {"settlement", [n, &s, &p](parent self) { return self->spawn(settlement_actor, s, p.settlement); }},
-          {"projection", [n, &s, &p](parent self) { return self->spawn<caf::detached>(projection_actor, s, p.projection, p.connect, p.connect_models, p.projected); }},
+          {"projection",
+           [n, &s, &p](parent self) {
+             return self->spawn<caf::detached>(projection_actor, s, p.projection, p.connect, p.connect_models,
+                                               p.projected);
+           }},
           {"gateway", [n, &s, &p](parent self) { return p.start_gateway(self, s); }},
       },
   };

@@ -17,7 +17,8 @@
 
 namespace sb {
 
-/// Everything from outside that the actors of one node need. Functions are called on actors' threads, again at each restart.
+/// Everything from outside that the actors of one node need. Functions are called on actors' threads, again at each
+/// restart.
 struct node_plan {
   node_identity self;
   std::function<clock_reading()> clock;
@@ -37,7 +38,8 @@ struct node_plan {
   projection_settings projection;
   std::function<std::unique_ptr<postgres::read_models>()> connect_models;
   projection_observer projected;
-  /// Starts the actor that answers the edge. It is given the services, and must send gateway_ready to the router itself.
+  /// Starts the actor that answers the edge. It is given the services, and must send gateway_ready to the router
+  /// itself.
   std::function<caf::actor(caf::event_based_actor*, const node_services&)> start_gateway;
   restart_intensity root{5, 60'000};
   restart_intensity shard_restarts{10, 60'000};
@@ -51,7 +53,8 @@ struct node_tree {
   caf::actor trades;
 };
 
-/// The supervision tree of a node, on one screen, in start order. rest_for_one: whoever was given a handle restarts with it.
+/// The supervision tree of a node, on one screen, in start order. rest_for_one: whoever was given a handle restarts
+/// with it.
 supervisor_spec control_tree(const std::shared_ptr<node_tree>& node);
 
 }  // namespace sb

@@ -53,11 +53,14 @@ void send_to_order(self_ptr self, const entity_key& order, message body, request
   head.from = from;
   head.by.organization = order.organization;
   head.causation = "broker";
-  std::visit([&](auto& alternative) { self->send(self->state.services.router, std::move(head), std::move(alternative)); }, body);
+  std::visit(
+      [&](auto& alternative) { self->send(self->state.services.router, std::move(head), std::move(alternative)); },
+      body);
 }
 
 /// An order as the broker's book has it now, all fills included; nullopt when there is none under this number.
-std::optional<broker_view> whole_view(const paper_broker& broker, const order_id& id, const std::string& broker_order_id) {
+std::optional<broker_view> whole_view(const paper_broker& broker, const order_id& id,
+                                      const std::string& broker_order_id) {
   for (const auto& order : broker.orders_with_id(id)) {
     if (order.broker_order_id == broker_order_id) return view_of(order);
   }
@@ -92,7 +95,8 @@ struct answer_reading {
   }
   void operator()(const broker::canceled& c) const {
     out.what = outcome::seen;
-    out.view = whole_view(broker, id, c.broker_order_id).value_or(broker_view{broker_view::state::canceled, c.broker_order_id, {}, {}, {}});
+    out.view = whole_view(broker, id, c.broker_order_id)
+                   .value_or(broker_view{broker_view::state::canceled, c.broker_order_id, {}, {}, {}});
   }
   void operator()(const broker::blocked&) const { out.what = outcome::not_found; }
   void operator()(const broker::already_closed& closed) const {
@@ -217,7 +221,8 @@ void take_call(self_ptr self, const broker_call& call) {
   auto& state = self->state;
   const auto now = state.services.clock().boot;
   if (now > state.lease_until) return not_sent(self, call, "this node has no valid lease");
-  if (call.what == broker_verb::place && now > call.not_after) return not_sent(self, call, "the send window has passed");
+  if (call.what == broker_verb::place && now > call.not_after)
+    return not_sent(self, call, "the send window has passed");
   if (call.what == broker_verb::place && state.waiting.size() >= waiting_max) {
     return not_sent(self, call, "too many calls wait for the broker");
   }
@@ -226,8 +231,10 @@ void take_call(self_ptr self, const broker_call& call) {
   const auto& c = call.command;
   switch (call.what) {
     case broker_verb::place:
-      state.batch.emplace_back(paper_request<broker::place>{
-          token, {call.order.id, c.organization, c.account, c.exchange, c.symbol, c.direction, c.type, c.product, c.valid, c.quantity, c.price}});
+      state.batch.emplace_back(
+          paper_request<broker::place>{token,
+                                       {call.order.id, c.organization, c.account, c.exchange, c.symbol, c.direction,
+                                        c.type, c.product, c.valid, c.quantity, c.price}});
       break;
     case broker_verb::cancel:
       state.batch.emplace_back(paper_request<broker::cancel>{token, {call.order.id, c.account, call.broker_order_id}});
@@ -243,7 +250,8 @@ void take_fill(self_ptr self, const paper_fill& in) {
   auto& state = self->state;
   const auto now = state.services.clock().boot;
   if (now > state.lease_until) {
-    self->send(state.services.router, in.from, rejected{rejection::storage_unavailable, "this node could not renew its lease"});
+    self->send(state.services.router, in.from,
+               rejected{rejection::storage_unavailable, "this node could not renew its lease"});
     return;
   }
   const auto orders = state.desk->broker().orders_with_id(in.order);
@@ -269,7 +277,8 @@ void check_day(self_ptr self) {
     state.batch.emplace_back(trading_day_end{});
     schedule(self);
   }
-  std::erase_if(state.waiting, [&](const auto& entry) { return now.boot.value - entry.second.since.value > answer_patience_ms; });
+  std::erase_if(state.waiting,
+                [&](const auto& entry) { return now.boot.value - entry.second.since.value > answer_patience_ms; });
   self->delayed_send(self, std::chrono::milliseconds{day_check_ms}, flush_day{});
 }
 
@@ -283,7 +292,9 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
   std::error_code absent;
   const auto written = std::filesystem::last_write_time(settings.book, absent);
   const auto started = state.services.clock();
-  const auto age_ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::filesystem::file_time_type::clock::now() - written).count();
+  const auto age_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::filesystem::file_time_type::clock::now() - written)
+          .count();
   state.day = absent ? started.day : day_of({started.wall.value - age_ms}, settings.utc_offset_minutes);
   state.desk = std::make_unique<paper_desk>(settings.book, settings.instruments, settings.paper);
   for (const auto& rule : settings.faults) state.desk->faults().set(rule);

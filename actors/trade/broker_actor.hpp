@@ -25,8 +25,9 @@ struct broker_actor_settings {
   std::int32_t utc_offset_minutes = 330;
 };
 
-/// The paper broker as an actor with its own thread (it writes its book's file). Takes everything that waits as one batch: one
-/// write, then the answers. Checks lease and send window right before a place reaches the engine; past them it answers not_sent. When the trading day is over its DAY orders expire.
+/// The paper broker as an actor with its own thread (it writes its book's file). Takes everything that waits as one
+/// batch: one write, then the answers. Checks lease and send window right before a place reaches the engine; past them
+/// it answers not_sent. When the trading day is over its DAY orders expire.
 struct broker_state {
   static inline const char* name = "broker";
   struct asked {
@@ -51,6 +52,7 @@ struct broker_state {
   bool ticking = false;
   bool tag_only = false;
 };
-caf::behavior paper_broker_actor(caf::stateful_actor<broker_state>* self, node_services services, broker_actor_settings settings);
+caf::behavior paper_broker_actor(caf::stateful_actor<broker_state>* self, node_services services,
+                                 broker_actor_settings settings);
 
 }  // namespace sb

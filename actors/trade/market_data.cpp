@@ -10,7 +10,7 @@ namespace sb {
 namespace {
 
 using self_ptr = caf::stateful_actor<market_state>*;
-constexpr std::size_t ticks_max = 2'000;        ///< played at once; what is left comes with the next poll
+constexpr std::size_t ticks_max = 2'000;  ///< played at once; what is left comes with the next poll
 constexpr std::int64_t poll_ms_max = 1'000;
 
 void play(self_ptr self) {
@@ -38,7 +38,8 @@ caf::behavior market_data(self_ptr self, node_services services, std::shared_ptr
   state.vital = vitals{state.services.node + "/market-data", "service", "trade"};
   const auto now = state.services.clock();
   for (const auto& listed : instruments->all()) {
-    if (listed.reference_price.ticks > 0) state.last[{listed.exchange, listed.symbol}] = {listed.reference_price, now.wall};
+    if (listed.reference_price.ticks > 0)
+      state.last[{listed.exchange, listed.symbol}] = {listed.reference_price, now.wall};
   }
   if (make_feed) state.feed = make_feed();
   self->send(self, tick{});

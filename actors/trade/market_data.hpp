@@ -11,8 +11,8 @@
 
 namespace sb {
 
-/// Last prices, from a feed that it plays and passes on to the broker. Prices are not journaled: one that decided something is in
-/// that event. Without a feed the instrument file's reference prices stand in, as of the start.
+/// Last prices, from a feed that it plays and passes on to the broker. Prices are not journaled: one that decided
+/// something is in that event. Without a feed the instrument file's reference prices stand in, as of the start.
 struct market_state {
   static inline const char* name = "market";
   node_services services;

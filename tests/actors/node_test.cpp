@@ -10,7 +10,9 @@ namespace {
 
 using test::virtual_node;
 
-order_id id_of(const std::string& key) { return derive_order_id(virtual_node::organization, virtual_node::account, key); }
+order_id id_of(const std::string& key) {
+  return derive_order_id(virtual_node::organization, virtual_node::account, key);
+}
 entity_key key_of_order(const std::string& key) { return order_key(virtual_node::organization, id_of(key)); }
 
 /// The last answer of a request that is of this kind, or null.
@@ -103,7 +105,8 @@ SCENARIO("an order goes its way through supervised actors") {
 
 SCENARIO("an append that is not confirmed is resolved before anything else happens") {
   using fault = memory_journal::append_fault;
-  const auto how = GENERATE(fault::unknown_applied, fault::unknown_not_applied, fault::unknown_in_flight, fault::not_attempted);
+  const auto how =
+      GENERATE(fault::unknown_applied, fault::unknown_not_applied, fault::unknown_in_flight, fault::not_attempted);
   virtual_node node;
   node.grant(virtual_node::trader);
   node.writer_store->inject(how);
@@ -151,8 +154,8 @@ SCENARIO("an entity that keeps failing is parked until an operator restarts it")
   REQUIRE(last<rejected>(node, parked)->why == rejection::parked);
 
   caf::scoped_actor me{node.system};
-  const auto path = "virtual/trade/shard-" + std::to_string(shard_of(shard_role::trade, virtual_node::organization)) + "/" +
-                    stream_of(key_of_order("a"));
+  const auto path = "virtual/trade/shard-" + std::to_string(shard_of(shard_role::trade, virtual_node::organization)) +
+                    "/" + stream_of(key_of_order("a"));
   auto restart = me->request(node.shard_actor(shard_role::trade), caf::infinite, restart_ask{path});
   node.settle_down();
   restart.receive([](bool done) { REQUIRE(done); }, [](caf::error&) { FAIL("no answer"); });

@@ -28,8 +28,12 @@ struct family {
 
   family(restart_strategy strategy, restart_intensity intensity) {
     supervisor_spec spec{"node", "", strategy, intensity, {child("a"), child("b"), child("c")}};
-    top = system.spawn(supervisor, [] { return clock_reading{{1}, {1'000}, {}}; },
-                       log_function{[](severity, const std::string&, const std::string&) {}}, spec, shard_start{});
+    top = system.spawn(
+        supervisor,
+        [] {
+          return clock_reading{{1}, {1'000}, {}};
+        },
+        log_function{[](severity, const std::string&, const std::string&) {}}, spec, shard_start{});
     top->attach_functor([this](const caf::error&) { top_ended = true; });
     run();
   }

@@ -11,7 +11,9 @@ namespace {
 class fragile final : public entity {
  public:
   fragile(std::unique_ptr<entity> inner, int& throw_at) : inner_{std::move(inner)}, throw_at_{throw_at} {}
-  bool replay(const event_record& event, wall_ms at, std::string& why) override { return inner_->replay(event, at, why); }
+  bool replay(const event_record& event, wall_ms at, std::string& why) override {
+    return inner_->replay(event, at, why);
+  }
   bool restore(const stored_snapshot& snapshot, std::string& why) override { return inner_->restore(snapshot, why); }
   void recovered(turn& now, bool fresh) override { inner_->recovered(now, fresh); }
   void handle(const delivery& in, turn& now) override {
@@ -28,7 +30,8 @@ class fragile final : public entity {
 
 template <class... Answers>
 caf::message_handler recording(std::map<std::uint64_t, std::vector<answer>>& answers, const std::variant<Answers...>*) {
-  return caf::message_handler{[&answers](const requester& to, Answers& body) { answers[to.request].emplace_back(std::move(body)); }...};
+  return caf::message_handler{
+      [&answers](const requester& to, Answers& body) { answers[to.request].emplace_back(std::move(body)); }...};
 }
 
 }  // namespace
@@ -46,19 +49,22 @@ virtual_node::virtual_node()
   scheduler.clock().current_time += std::chrono::hours{1'000};
   services.node = "virtual";
   services.clock = [this] { return now(); };
-  services.log = [this](severity, const std::string& who, const std::string& what) { log.push_back(who + ": " + what); };
+  services.log = [this](severity, const std::string& who, const std::string& what) {
+    log.push_back(who + ": " + what);
+  };
   services.incarnations = std::make_shared<std::atomic<std::uint64_t>>(0);
   services.router = system.spawn(router, services);
 
   writer_settings writing;
   writing.self = {"virtual", 1};
-  services.writer = system.spawn(writer, services, writing,
-                                 [this]() -> std::unique_ptr<journal> {
-                                   auto own = std::make_unique<memory_journal>(store_);
-                                   writer_store = own.get();
-                                   return own;
-                                 },
-                                 append_observer{});
+  services.writer = system.spawn(
+      writer, services, writing,
+      [this]() -> std::unique_ptr<journal> {
+        auto own = std::make_unique<memory_journal>(store_);
+        writer_store = own.get();
+        return own;
+      },
+      append_observer{});
   read_side reading;
   reading.connect = [this]() -> std::unique_ptr<journal> { return std::make_unique<memory_journal>(store_); };
   reading.open_orders = [](shard_id) { return std::vector<entity_key>{}; };
@@ -97,7 +103,8 @@ virtual_node::~virtual_node() {
 
 caf::actor virtual_node::spawn_shard(shard_role role) {
   const entity_factory make = [this](const entity_key& key, std::uint64_t incarnation) -> std::unique_ptr<entity> {
-    auto body = role_of(key.kind) == shard_role::user ? make_user_side(key, book_rules{}) : make_trade_side(key, order_rules{}, incarnation);
+    auto body = role_of(key.kind) == shard_role::user ? make_user_side(key, book_rules{})
+                                                      : make_trade_side(key, order_rules{}, incarnation);
     return std::make_unique<fragile>(std::move(body), throw_at_handle);
   };
   shards_[role] = system.spawn(shard, services, shard_of(role, organization), shard_rules{}, make);
@@ -105,7 +112,8 @@ caf::actor virtual_node::spawn_shard(shard_role role) {
 }
 
 clock_reading virtual_node::now() const {
-  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(scheduler.clock().current_time.time_since_epoch()).count();
+  const auto since =
+      std::chrono::duration_cast<std::chrono::milliseconds>(scheduler.clock().current_time.time_since_epoch()).count();
   const wall_ms wall{1'800'000'000'000 + since};
   return {wall, {since}, day_of(wall, 330)};
 }
@@ -131,7 +139,8 @@ std::uint64_t virtual_node::ask(const entity_key& to, message body) {
   head.by.organization = organization;
   head.by.user = trader;
   head.correlation = "test";
-  std::visit([&](auto& alternative) { caf::anon_send(services.router, std::move(head), std::move(alternative)); }, body);
+  std::visit([&](auto& alternative) { caf::anon_send(services.router, std::move(head), std::move(alternative)); },
+             body);
   return request;
 }
 

@@ -16,8 +16,9 @@
 
 namespace sb::test {
 
-/// The real router, writer, reader and two shards of one organization under CAF's test scheduler: time stands still until a
-/// test moves it. The journal is in memory, the broker and the edge are actors that only write down what reaches them.
+/// The real router, writer, reader and two shards of one organization under CAF's test scheduler: time stands still
+/// until a test moves it. The journal is in memory, the broker and the edge are actors that only write down what
+/// reaches them.
 class virtual_node {
  public:
   virtual_node();

@@ -18,8 +18,8 @@ TEST_CASE("a stream's name and its key are the same thing") {
 }
 
 TEST_CASE("what is not a stream's name") {
-  const auto* text = GENERATE("", "7", "7/", "7/order", "7/order/", "/order/A", "x/order/A", "-7/order/A", "7/planet/A", "7//A",
-                              "1234567890123456789/order/A", " 7/order/A");
+  const auto* text = GENERATE("", "7", "7/", "7/order", "7/order/", "/order/A", "x/order/A", "-7/order/A", "7/planet/A",
+                              "7//A", "1234567890123456789/order/A", " 7/order/A");
   CAPTURE(text);
   CHECK_FALSE(key_of(text));
 }

@@ -18,19 +18,22 @@ constexpr std::int32_t probe = 1;
 
 struct book_desk : stage {
   explicit book_desk(book_rules with = {})
-      : stage{book_key(organization), [this] { return std::make_unique<book_entity>(book_key(organization), rules); }, 64},
+      : stage{book_key(organization), [this] { return std::make_unique<book_entity>(book_key(organization), rules); },
+              64},
         rules{with} {
     come_back();
   }
   void open() {
     give(set_permissions_request{{{{1}, true, true, true, {}}}}, client(1));
-    give(set_limits_request{{{scope_kind::organization, 7}, {{limit_type::daily_value, rupees(1'000).ticks, {}}}}, {}}, client(2));
+    give(set_limits_request{{{scope_kind::organization, 7}, {{limit_type::daily_value, rupees(1'000).ticks, {}}}}, {}},
+         client(2));
     store_all();
     clear();
   }
   reserve_request reserve(const order_id& order, std::int64_t quantity = 10, std::int64_t price = 50) const {
     reserve_request ask;
-    ask.what = {order, 1, "f-" + order, {1}, {10}, "NSE", "SBIN", product_type::intraday, quantity, rupees(price), now().day};
+    ask.what = {order,         1,        "f-" + order, {1}, {10}, "NSE", "SBIN", product_type::intraday, quantity,
+                rupees(price), now().day};
     ask.incarnation = 5;
     ask.deadline = {clock_ms + 1'500};
     return ask;
@@ -104,7 +107,8 @@ TEST_CASE("what a reservation is refused for") {
   const auto refusal = GENERATE(values<row>({
       {"a limit", [](book_desk&, reserve_request& r) { r.what.quantity = 21; }, verdict::denied, true},
       {"no permission", [](book_desk&, reserve_request& r) { r.what.user = {2}; }, verdict::denied, true},
-      {"its deadline", [](book_desk& d, reserve_request& r) { r.deadline = {d.clock_ms - 1}; }, verdict::too_late, false},
+      {"its deadline", [](book_desk& d, reserve_request& r) { r.deadline = {d.clock_ms - 1}; }, verdict::too_late,
+       false},
       {"a closed attempt",
        [](book_desk& d, reserve_request& r) {
          d.give(close_request{{r.what.order, 1}, 5});
@@ -323,6 +327,6 @@ SCENARIO("a new day begins with the first command of it") {
   auto ask = d.reserve("O2");
   d.give(ask);
   d.store();
-  CHECK(d.story() == names{"risk.day_rolled", "risk.permissions_set", "risk.limits_set", "risk.reserved", "risk.day_rolled",
-                           "risk.reserved"});
+  CHECK(d.story() == names{"risk.day_rolled", "risk.permissions_set", "risk.limits_set", "risk.reserved",
+                           "risk.day_rolled", "risk.reserved"});
 }

@@ -10,7 +10,8 @@ namespace {
 
 const entity_key counter_key{{7}, entity_kind::user, "1"};
 
-/// The simplest entity: create_user adds one and answers how many there are, get_user only answers; an alarm makes it busy.
+/// The simplest entity: create_user adds one and answers how many there are, get_user only answers; an alarm makes it
+/// busy.
 class counter final : public entity {
  public:
   bool replay(const event_record& event, wall_ms, std::string& why) override {
@@ -202,7 +203,11 @@ TEST_CASE("a history that cannot be trusted parks the entity") {
   };
   const auto damage = GENERATE_COPY(values<row>({
       {"a row is missing", [](stage& s) { s.rows.erase(s.rows.begin()); }, "gap"},
-      {"an unknown event", [](stage& s) { s.given_row({event_record{"strange", 1, {}, {}, {}, "{}"}}); }, "not mine"},
+      {"an unknown event",
+       [](stage& s) {
+         s.given_row({event_record{"strange", 1, {}, {}, {}, "{}"}});
+       },
+       "not mine"},
       {"an unreadable row", [](stage& s) { s.rows.back().body = "{"; }, "version 2"},
       {"an unreadable snapshot",
        [](stage& s) {

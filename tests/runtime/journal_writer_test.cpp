@@ -28,7 +28,8 @@ struct desk {
     const auto seen = store.heads({shard}, {}).front();
     store.claim({{shard, seen.epoch, seen.incarnation}}, other, {}, {});
   }
-  std::uint64_t write(shard_id shard, const stream_id& stream, std::int64_t version, std::int32_t count = 1, bool urgent = true) {
+  std::uint64_t write(shard_id shard, const stream_id& stream, std::int64_t version, std::int32_t count = 1,
+                      bool urgent = true) {
     writer.enqueue({++last_token, shard, stream, {version, count, "[]", {1}, urgent}}, events);
     return last_token;
   }

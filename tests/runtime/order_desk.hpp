@@ -14,7 +14,12 @@ inline const entity_key the_order = order_key(organization, "ORDAAAAAAAAAAAAAAAA
 constexpr money rupees(std::int64_t amount) { return {amount * money::unit}; }
 inline requester client(std::uint64_t request) { return {1, request}; }
 
-enum : std::int32_t { authority = 1, broker_timer = 2, resolve = 3, cancel_timer = 4 };  // alarms, as the order numbers them
+enum : std::int32_t {
+  authority = 1,
+  broker_timer = 2,
+  resolve = 3,
+  cancel_timer = 4
+};  // alarms, as the order numbers them
 
 inline place_order buy_100(std::int32_t wait_ms = 2'000) {
   place_order body;
@@ -34,8 +39,7 @@ inline place_order buy_100(std::int32_t wait_ms = 2'000) {
 
 class order_desk : public stage {
  public:
-  explicit order_desk(order_rules with = {})
-      : stage{the_order, [this] { return make(); }}, rules{std::move(with)} {
+  explicit order_desk(order_rules with = {}) : stage{the_order, [this] { return make(); }}, rules{std::move(with)} {
     come_back();
   }
 

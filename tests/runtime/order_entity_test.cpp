@@ -114,7 +114,8 @@ SCENARIO("an order goes its way step by step, and no step is taken before the on
       THEN("it is not ours") { CHECK_FALSE(d.appending()); }
     }
     WHEN("another incarnation's answer tells that the broker has it") {
-      d.give(broker_answered{broker_verb::place, d.incarnation() - 1, outcome::seen, {broker_view::state::working, "B1", {}, {}, {}}, {}});
+      d.give(broker_answered{
+          broker_verb::place, d.incarnation() - 1, outcome::seen, {broker_view::state::working, "B1", {}, {}, {}}, {}});
       THEN("that is a fact, whoever asked") {
         d.store();
         CHECK(d.status() == order_status::new_);
@@ -164,8 +165,8 @@ TEST_CASE("what an order refuses by itself") {
     denial expected;
   };
   const auto refusal = GENERATE(values<row>({
-      {"MARKET without a price",
-       [](order_desk&, place_order& p) { p.command.type = order_type::market; }, denial::no_reference_price},
+      {"MARKET without a price", [](order_desk&, place_order& p) { p.command.type = order_type::market; },
+       denial::no_reference_price},
       {"MARKET with an old price",
        [](order_desk& d, place_order& p) {
          p.command.type = order_type::market;

@@ -27,7 +27,8 @@ order_filled a_fill(std::string id, bool last) {
 
 /// Rows of one trade shard, and a book that settles what it is told like the real one.
 struct desk {
-  explicit desk(std::size_t facts_max = 100, std::size_t pending_max = 1'000) : core{330, facts_max, pending_max, retry_ms} {}
+  explicit desk(std::size_t facts_max = 100, std::size_t pending_max = 1'000)
+      : core{330, facts_max, pending_max, retry_ms} {}
 
   void happened(const order_id& order, const std::vector<order_event>& facts, organization_id whose = organization) {
     journal_row row;

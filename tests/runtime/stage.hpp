@@ -17,8 +17,8 @@
 
 namespace sb::test {
 
-/// Plays everybody around one entity: its clock, its journal and its neighbors. The test says when an append is stored, when time
-/// moves and when the entity is gone and comes back.
+/// Plays everybody around one entity: its clock, its journal and its neighbors. The test says when an append is stored,
+/// when time moves and when the entity is gone and comes back.
 class stage {
  public:
   using maker = std::function<std::unique_ptr<entity>()>;

@@ -52,11 +52,12 @@ void created_once(const entity_key& key, const Create& create, Check check) {
 
 TEST_CASE("a user is created once") {
   role_set roles;
-  created_once<user_entity, create_user, get_user, user_answer>(user_key(organization, {3}), create_user{roles}, [&](const auto& told) {
-    CHECK(told.user.exists);
-    CHECK(told.user.user == user_id{3});
-    CHECK(told.user.roles == roles);
-  });
+  created_once<user_entity, create_user, get_user, user_answer>(user_key(organization, {3}), create_user{roles},
+                                                                [&](const auto& told) {
+                                                                  CHECK(told.user.exists);
+                                                                  CHECK(told.user.user == user_id{3});
+                                                                  CHECK(told.user.roles == roles);
+                                                                });
 }
 
 TEST_CASE("an organization is created once") {

@@ -10,8 +10,8 @@ std::vector<append_outcome> database::append(const std::vector<shard_append>& pa
   auto outcomes = journal_.append(parts, {});
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto& part = parts[i];
-    trace_.note(time_.now(), "append", part.shard, part.epoch, part.head_before, static_cast<std::int64_t>(part.rows.size()),
-                static_cast<std::int64_t>(outcomes[i].status));
+    trace_.note(time_.now(), "append", part.shard, part.epoch, part.head_before,
+                static_cast<std::int64_t>(part.rows.size()), static_cast<std::int64_t>(outcomes[i].status));
     if (outcomes[i].status != append_status::stored) continue;
     shards_.insert(part.shard);
     if (part.epoch != epochs_[part.shard]) {
@@ -50,7 +50,8 @@ std::vector<append_outcome> database::append(const std::vector<shard_append>& pa
 std::vector<claim_outcome> database::claim(const std::vector<claim_request>& shards, const node_identity& self) {
   auto outcomes = journal_.claim(shards, self, {}, {});
   for (const auto& outcome : outcomes) {
-    trace_.note(time_.now(), "claim", outcome.shard, self.node, static_cast<std::int64_t>(outcome.status), outcome.head.epoch);
+    trace_.note(time_.now(), "claim", outcome.shard, self.node, static_cast<std::int64_t>(outcome.status),
+                outcome.head.epoch);
     if (outcome.status == claim_status::claimed) epochs_[outcome.shard] = outcome.head.epoch;
   }
   return outcomes;

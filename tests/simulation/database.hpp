@@ -13,8 +13,8 @@
 
 namespace sb::simulation {
 
-/// PostgreSQL as the nodes meet it: the memory journal behind times in which it stalls or is down. It outlives every node.
-/// Beside it the committed truth, folded as it is stored, which the invariants are checked against at once.
+/// PostgreSQL as the nodes meet it: the memory journal behind times in which it stalls or is down. It outlives every
+/// node. Beside it the committed truth, folded as it is stored, which the invariants are checked against at once.
 class database {
  public:
   database(timeline& time, trace& record) : time_{time}, trace_{record} {}

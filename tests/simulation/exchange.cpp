@@ -15,7 +15,8 @@ constexpr std::int64_t late_max_ms = 40'000;  // well within window + grace, as 
 }  // namespace
 
 void exchange::take(const broker_call& call, answer_to done) {
-  world_.record.note(world_.time.now(), "broker", call.order.id, static_cast<std::int64_t>(call.what), call.incarnation);
+  world_.record.note(world_.time.now(), "broker", call.order.id, static_cast<std::int64_t>(call.what),
+                     call.incarnation);
   switch (call.what) {
     case broker_verb::place:
       return place(call, done);
@@ -26,7 +27,8 @@ void exchange::take(const broker_call& call, answer_to done) {
   }
 }
 
-void exchange::answer(const broker_call& call, const answer_to& done, outcome what, broker_view view, std::int64_t delay) {
+void exchange::answer(const broker_call& call, const answer_to& done, outcome what, broker_view view,
+                      std::int64_t delay) {
   broker_answered told;
   told.of = call.what;
   told.incarnation = call.incarnation;
@@ -45,7 +47,8 @@ broker_view exchange::view_of(const exchange_order& order) {
   return {order.is, order.broker_order_id, order.code, {}, order.fills};
 }
 
-// ---- requests --------------------------------------------------------------------------------------------------------------
+// ---- requests
+// --------------------------------------------------------------------------------------------------------------
 
 void exchange::place(const broker_call& call, const answer_to& done) {
   auto& chance = world_.chance;
@@ -73,7 +76,9 @@ void exchange::place(const broker_call& call, const answer_to& done) {
   }
   const auto slow = strikes(fault::broker_slow) ? chance.between(1'000, 15'000) : chance.between(0, 20);
   world_.time.after(slow / 2, [this, call, done, slow] {
-    arrive(call, [this, done, slow](const broker_answered& told) { world_.time.after(slow - slow / 2, [done, told] { done(told); }); });
+    arrive(call, [this, done, slow](const broker_answered& told) {
+      world_.time.after(slow - slow / 2, [done, told] { done(told); });
+    });
   });
 }
 
@@ -132,7 +137,9 @@ void exchange::cancel(const broker_call& call, const answer_to& done) {
     return;
   }
   if (order->is == is::working) close(*order, is::canceled);
-  if (told) answer(call, done, outcome::seen, view_of(*order), std::max<std::int64_t>(0, order->channel_free - world_.time.now()));
+  if (told)
+    answer(call, done, outcome::seen, view_of(*order),
+           std::max<std::int64_t>(0, order->channel_free - world_.time.now()));
 }
 
 void exchange::query(const broker_call& call, const answer_to& done) {
@@ -147,7 +154,8 @@ void exchange::query(const broker_call& call, const answer_to& done) {
   answer(call, done, outcome::seen, view_of(*order), chance.between(0, 20));
 }
 
-// ---- market ----------------------------------------------------------------------------------------------------------------
+// ---- market
+// ----------------------------------------------------------------------------------------------------------------
 
 void exchange::trade(exchange_order& order) {
   auto& chance = world_.chance;
@@ -177,7 +185,8 @@ void exchange::fill(const order_id& id, std::int64_t quantity) {
   quantity = std::min(quantity, order.command.quantity - order.filled);
   if (quantity <= 0) return;
   const auto reserved_at = reserve_price(order.command);
-  const auto slip = world_.chance.chance(50) ? 2 * money::unit : -money::unit;  // some fills are worse than was reserved
+  const auto slip =
+      world_.chance.chance(50) ? 2 * money::unit : -money::unit;  // some fills are worse than was reserved
   const broker_fill made{"F" + std::to_string(++last_report_), quantity, {reserved_at.ticks + slip}, world_.wall()};
   order.fills.push_back(made);
   order.filled += quantity;

@@ -25,8 +25,8 @@ struct exchange_order {
   std::int64_t channel_free = 0;  ///< what the broker says of one order arrives in the order in which it was said
 };
 
-/// The broker and its market: outlives every node, answers badly, fills as it likes. In one of two modes: it enforces client ids
-/// (one order for an id, and a cancel blocks an id for good), or an id is only a tag.
+/// The broker and its market: outlives every node, answers badly, fills as it likes. In one of two modes: it enforces
+/// client ids (one order for an id, and a cancel blocks an id for good), or an id is only a tag.
 class exchange {
  public:
   using answer_to = std::function<void(broker_answered)>;
@@ -53,7 +53,8 @@ class exchange {
   void close(exchange_order& order, broker_view::state how);
   exchange_order* find(const order_id& id);
   static broker_view view_of(const exchange_order& order);
-  void answer(const broker_call& call, const answer_to& done, broker_answered::outcome what, broker_view view, std::int64_t delay);
+  void answer(const broker_call& call, const answer_to& done, broker_answered::outcome what, broker_view view,
+              std::int64_t delay);
 
   world& world_;
   std::map<order_id, std::vector<exchange_order>> orders_;

@@ -9,13 +9,11 @@ namespace sb::simulation {
 namespace {
 
 constexpr std::array<std::string_view, fault_count> fault_words{
-    "message_lost",         "message_doubled", "message_late",   "append_lost",
-    "append_answer_lost",   "append_late",     "append_not_attempted",
-    "append_refused",       "claim_unclear",   "hint_lost",      "read_failed",
-    "broker_rejects",       "broker_slow",     "broker_hangs",   "broker_drops",
-    "broker_late",          "broker_not_reached", "broker_answer_unclear",
-    "fill_doubled",         "database_stalled", "database_restarted",
-    "node_killed",          "node_paused",     "entity_crashed", "shard_handed_over"};
+    "message_lost",       "message_doubled",      "message_late",          "append_lost",    "append_answer_lost",
+    "append_late",        "append_not_attempted", "append_refused",        "claim_unclear",  "hint_lost",
+    "read_failed",        "broker_rejects",       "broker_slow",           "broker_hangs",   "broker_drops",
+    "broker_late",        "broker_not_reached",   "broker_answer_unclear", "fill_doubled",   "database_stalled",
+    "database_restarted", "node_killed",          "node_paused",           "entity_crashed", "shard_handed_over"};
 constexpr std::array<std::string_view, saga_step_count> step_words{
     "requesting", "asked", "reserved", "sent", "unknown", "working", "canceling", "settling", "absent", "closed"};
 
@@ -82,7 +80,8 @@ swarm draw_swarm(dice& chance) {
   const auto calm = chance.chance(30);  // a run without any fault must be right as well
   for (std::size_t i = 0; i < fault_count; ++i) {
     if (calm || !chance.chance(450)) continue;
-    config.rate[i] = i < static_cast<std::size_t>(first_timed_fault) ? chance.between(5, 150) : chance.between(1'500, 20'000);
+    config.rate[i] =
+        i < static_cast<std::size_t>(first_timed_fault) ? chance.between(5, 150) : chance.between(1'500, 20'000);
   }
   return config;
 }
@@ -90,8 +89,8 @@ swarm draw_swarm(dice& chance) {
 std::string describe(const swarm& config) {
   std::ostringstream out;
   out << (config.two_nodes ? "two nodes" : "one node") << ", broker "
-      << (config.broker_enforces_ids ? "enforces ids" : "has only a tag") << (config.near_midnight ? ", near midnight" : "")
-      << ", faults for " << config.faults_for_ms << " ms:";
+      << (config.broker_enforces_ids ? "enforces ids" : "has only a tag")
+      << (config.near_midnight ? ", near midnight" : "") << ", faults for " << config.faults_for_ms << " ms:";
   for (std::size_t i = 0; i < fault_count; ++i) {
     if (config.rate[i] > 0) out << ' ' << fault_words[i] << '=' << config.rate[i];
   }

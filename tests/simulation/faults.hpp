@@ -62,7 +62,8 @@ struct swarm {
   bool broker_enforces_ids = true;
   bool small_snapshots = false;
   bool near_midnight = false;
-  std::array<std::int64_t, fault_count> rate{};  ///< per mille of the occasions; timed faults: mean milliseconds between two
+  std::array<std::int64_t, fault_count>
+      rate{};  ///< per mille of the occasions; timed faults: mean milliseconds between two
   std::int64_t faults_for_ms = 0;
 
   std::int64_t of(fault what) const { return rate[static_cast<std::size_t>(what)]; }

@@ -37,17 +37,18 @@ void each_event(world& all, entity_kind kind, Decode decode, Each each) {
 template <class Each>
 void each_risk_event(world& all, Each each) {
   std::map<organization_id, risk_book> books;
-  each_event(all, entity_kind::book, decode_risk_event, [&](const entity_key& key, const journal_row&, const risk_event& fact) {
-    auto& book = books[key.organization];
-    book.organization = key.organization;
-    if (const auto* reserved = std::get_if<limit_reserved>(&fact)) {
-      const auto before = book;
-      evolve(book, fact);
-      each(before, *reserved, book);
-    } else {
-      evolve(book, fact);
-    }
-  });
+  each_event(all, entity_kind::book, decode_risk_event,
+             [&](const entity_key& key, const journal_row&, const risk_event& fact) {
+               auto& book = books[key.organization];
+               book.organization = key.organization;
+               if (const auto* reserved = std::get_if<limit_reserved>(&fact)) {
+                 const auto before = book;
+                 evolve(book, fact);
+                 each(before, *reserved, book);
+               } else {
+                 evolve(book, fact);
+               }
+             });
 }
 
 [[noreturn]] void broken(const std::string& what) { throw broken_invariant{what}; }
@@ -84,17 +85,19 @@ void no_reservation_exceeds_a_limit(world& all) {
 void every_order_ends_once(world& all) {
   std::map<order_id, order_state> orders;
   std::map<order_id, int> endings;
-  each_event(all, entity_kind::order, decode_order_event, [&](const entity_key& key, const journal_row& row, const order_event& fact) {
-    auto& order = orders[key.id];
-    if (!next_status(order.status, kind_of(fact))) {
-      broken("I2: " + key.id + " has an event that is no step from " + std::string{word(order.status)});
-    }
-    const bool crossed = (order.status == order_status::canceled || order.status == order_status::expired) &&
-                         std::holds_alternative<order_filled>(fact);
-    if (ends(fact) && !crossed) ++endings[key.id];
-    evolve(order, fact, row.at);
-    if (order.filled_quantity > order.command.quantity) broken("I2: " + key.id + " is filled beyond its quantity");
-  });
+  each_event(all, entity_kind::order, decode_order_event,
+             [&](const entity_key& key, const journal_row& row, const order_event& fact) {
+               auto& order = orders[key.id];
+               if (!next_status(order.status, kind_of(fact))) {
+                 broken("I2: " + key.id + " has an event that is no step from " + std::string{word(order.status)});
+               }
+               const bool crossed = (order.status == order_status::canceled || order.status == order_status::expired) &&
+                                    std::holds_alternative<order_filled>(fact);
+               if (ends(fact) && !crossed) ++endings[key.id];
+               evolve(order, fact, row.at);
+               if (order.filled_quantity > order.command.quantity)
+                 broken("I2: " + key.id + " is filled beyond its quantity");
+             });
   for (const auto& [id, order] : orders) {
     const int expected = order.status == order_status::absent ? 0 : 1;
     if (endings[id] != expected) broken("I2: " + id + " ended " + std::to_string(endings[id]) + " times");
@@ -105,7 +108,8 @@ void every_answer_has_its_intent(world& all) {
   for (const auto& intent : all.clients.intents()) {
     const auto& order = all.db.order(intent.organization, intent.id);
     if (order.version < intent.version_told) broken("I3: what was told of " + intent.id + " is not in the journal");
-    if (order.status == order_status::none) broken("I3: " + intent.id + " was asked for until it was answered, and is not stored");
+    if (order.status == order_status::none)
+      broken("I3: " + intent.id + " was asked for until it was answered, and is not stored");
   }
 }
 
@@ -135,11 +139,13 @@ void the_journal_has_no_gap(world& all) {
     std::int64_t epoch = 0;
     std::map<stream_id, std::int64_t> versions;
     for (const auto& row : rows_of(all, shard)) {
-      if (row.seq != ++seq) broken("I7: shard " + std::to_string(shard) + " has a gap before seq " + std::to_string(row.seq));
+      if (row.seq != ++seq)
+        broken("I7: shard " + std::to_string(shard) + " has a gap before seq " + std::to_string(row.seq));
       if (row.epoch < epoch) broken("I7: the epoch goes back at seq " + std::to_string(row.seq));
       epoch = row.epoch;
       auto& version = versions[row.stream];
-      if (row.version != version + 1) broken("I7: " + row.stream + " has a gap after version " + std::to_string(version));
+      if (row.version != version + 1)
+        broken("I7: " + row.stream + " has a gap after version " + std::to_string(version));
       version += row.events;
     }
   }
@@ -153,20 +159,24 @@ void positions_equal_the_brokers(world& all) {
   using place = std::tuple<organization_id, account_id, std::string>;
   std::map<place, traded> ours;
   std::map<place, traded> theirs;
-  const auto add = [](traded& to, side direction, const std::string& id, std::int64_t quantity, money price, wall_ms at) {
+  const auto add = [](traded& to, side direction, const std::string& id, std::int64_t quantity, money price,
+                      wall_ms at) {
     if (!to.fills.emplace(id, std::pair{quantity, price.ticks}).second) broken("I9: fill " + id + " is counted twice");
     apply_fill(to.held, direction, quantity, price, day_of(at, utc_offset_minutes));
   };
-  each_event(all, entity_kind::order, decode_order_event, [&](const entity_key& key, const journal_row&, const order_event& fact) {
-    if (const auto* fill = std::get_if<order_filled>(&fact)) {
-      add(ours[{key.organization, fill->account, fill->symbol}], fill->direction, fill->fill_id, fill->quantity, fill->price, fill->at);
-    }
-  });
+  each_event(all, entity_kind::order, decode_order_event,
+             [&](const entity_key& key, const journal_row&, const order_event& fact) {
+               if (const auto* fill = std::get_if<order_filled>(&fact)) {
+                 add(ours[{key.organization, fill->account, fill->symbol}], fill->direction, fill->fill_id,
+                     fill->quantity, fill->price, fill->at);
+               }
+             });
   for (const auto& [id, at_broker] : all.market.orders()) {
     for (const auto& order : at_broker) {
       const auto& c = order.command;
       for (const auto& fill : order.fills) {
-        add(theirs[{order.organization, c.account, c.symbol}], c.direction, fill.fill_id, fill.quantity, fill.price, fill.at);
+        add(theirs[{order.organization, c.account, c.symbol}], c.direction, fill.fill_id, fill.quantity, fill.price,
+            fill.at);
       }
     }
   }
@@ -195,9 +205,10 @@ void snapshots_equal_their_history(world& all) {
     if (!stored) broken("I10: unreadable snapshot: " + why);
     risk_book folded;
     folded.organization = organization;
-    each_event(all, entity_kind::book, decode_risk_event, [&](const entity_key& of, const journal_row&, const risk_event& fact) {
-      if (of == key && folded.version < history.snapshot->version) evolve(folded, fact);
-    });
+    each_event(all, entity_kind::book, decode_risk_event,
+               [&](const entity_key& of, const journal_row&, const risk_event& fact) {
+                 if (of == key && folded.version < history.snapshot->version) evolve(folded, fact);
+               });
     if (!(*stored == folded)) broken("I10: the snapshot of " + stream_of(key) + " is not what its history makes of it");
   }
 }
@@ -214,10 +225,12 @@ void the_hash_chain_holds(world& all) {
   for (const auto shard : all.shards) {
     digest previous{};
     for (const auto& row : rows_of(all, shard)) {
-      if (row.hash != chain(previous, row)) broken("I16: the chain of shard " + std::to_string(shard) + " breaks at " + std::to_string(row.seq));
+      if (row.hash != chain(previous, row))
+        broken("I16: the chain of shard " + std::to_string(shard) + " breaks at " + std::to_string(row.seq));
       previous = row.hash;
     }
-    if (all.db.store().heads({shard}, {}).front().head_hash != previous) broken("I16: the head is not the end of the chain");
+    if (all.db.store().heads({shard}, {}).front().head_hash != previous)
+      broken("I16: the head is not the end of the chain");
   }
 }
 
@@ -232,19 +245,23 @@ void every_fact_is_settled_once(world& all) {
   };
   std::map<organization_id, std::vector<told>> settled;
   std::map<organization_id, std::vector<told>> happened;
-  each_event(all, entity_kind::book, decode_risk_event, [&](const entity_key& key, const journal_row&, const risk_event& fact) {
-    const auto* row = std::get_if<facts_settled>(&fact);
-    if (row == nullptr) return;
-    for (const auto& f : row->facts) settled[key.organization].push_back({f.seq, f.order, f.what, f.quantity, f.price.ticks});
-  });
-  each_event(all, entity_kind::order, decode_order_event, [&](const entity_key& key, const journal_row& row, const order_event& fact) {
-    auto& facts = happened[key.organization];
-    if (const auto* fill = std::get_if<order_filled>(&fact)) {
-      facts.push_back({row.seq, key.id, order_fact::kind::fill, fill->quantity, fill->price.ticks});
-    }
-    if (ends(fact)) facts.push_back({row.seq, key.id, order_fact::kind::closed, 0, 0});
-    if (std::holds_alternative<order_marked_absent>(fact)) facts.push_back({row.seq, key.id, order_fact::kind::absent, 0, 0});
-  });
+  each_event(all, entity_kind::book, decode_risk_event,
+             [&](const entity_key& key, const journal_row&, const risk_event& fact) {
+               const auto* row = std::get_if<facts_settled>(&fact);
+               if (row == nullptr) return;
+               for (const auto& f : row->facts)
+                 settled[key.organization].push_back({f.seq, f.order, f.what, f.quantity, f.price.ticks});
+             });
+  each_event(all, entity_kind::order, decode_order_event,
+             [&](const entity_key& key, const journal_row& row, const order_event& fact) {
+               auto& facts = happened[key.organization];
+               if (const auto* fill = std::get_if<order_filled>(&fact)) {
+                 facts.push_back({row.seq, key.id, order_fact::kind::fill, fill->quantity, fill->price.ticks});
+               }
+               if (ends(fact)) facts.push_back({row.seq, key.id, order_fact::kind::closed, 0, 0});
+               if (std::holds_alternative<order_marked_absent>(fact))
+                 facts.push_back({row.seq, key.id, order_fact::kind::absent, 0, 0});
+             });
   for (const auto organization : all.clients.organizations()) {
     const auto& ours = settled[organization];
     const auto& theirs = happened[organization];
@@ -253,10 +270,14 @@ void every_fact_is_settled_once(world& all) {
       for (const auto& one : ours) {
         const auto count = std::count(theirs.begin(), theirs.end(), one);
         const auto mine = std::count(ours.begin(), ours.end(), one);
-        if (count != mine) extra += " row " + std::to_string(one.seq) + " " + one.order + " kind " + std::to_string(static_cast<int>(one.what)) + ": " + std::to_string(mine) + " for " + std::to_string(count);
+        if (count != mine)
+          extra += " row " + std::to_string(one.seq) + " " + one.order + " kind " +
+                   std::to_string(static_cast<int>(one.what)) + ": " + std::to_string(mine) + " for " +
+                   std::to_string(count);
       }
       broken("settlement: told another number of times than it happened:" + extra);
-      broken("settlement: " + std::to_string(theirs.size()) + " facts happened, and " + std::to_string(ours.size()) + " are settled");
+      broken("settlement: " + std::to_string(theirs.size()) + " facts happened, and " + std::to_string(ours.size()) +
+             " are settled");
     }
     if (ours != theirs) broken("settlement: what is settled is not what happened");
   }
@@ -266,7 +287,8 @@ void no_work_is_open(world& all) {
   for (const auto& [organization, book] : all.db.books()) {
     if (book.held_count != 0) broken("I18: reservations are still held");
     for (const auto& [scope, usage] : book.usage) {
-      if (usage.reserved.ticks != 0 || usage.open_orders != 0) broken("I18: capacity is reserved, and no order needs it");
+      if (usage.reserved.ticks != 0 || usage.open_orders != 0)
+        broken("I18: capacity is reserved, and no order needs it");
     }
   }
 }

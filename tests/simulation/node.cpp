@@ -17,7 +17,8 @@ bool from_trader(const requester& from) { return from.request != 0 && from.gatew
 
 }  // namespace
 
-// ---- the process -----------------------------------------------------------------------------------------------------------
+// ---- the process
+// -----------------------------------------------------------------------------------------------------------
 
 void node::start() {
   world_.record.note(world_.time.now(), "start", name_);
@@ -88,7 +89,8 @@ bool node::idle() const {
   return std::all_of(shards_.begin(), shards_.end(), [](const auto& each) { return each.second.open; });
 }
 
-// ---- entities --------------------------------------------------------------------------------------------------------------
+// ---- entities
+// --------------------------------------------------------------------------------------------------------------
 
 void node::take(delivery in) {
   if (world_.time.now() > lease_->until().value) return refuse(in.head.from, rejection::shard_moved);
@@ -153,7 +155,9 @@ void node::spawn(shard_id id, slot& entry) {
   }
   later(0, [this, id, stream, host = entry.host] {
     if (auto* here = find(id, stream, host)) {
-      drive(id, *here, [&](entity_core& core, outputs& out) { core.recover({stream, std::nullopt, {}}, clock(), out); });
+      drive(id, *here, [&](entity_core& core, outputs& out) {
+        core.recover({stream, std::nullopt, {}}, clock(), out);
+      });
     }
   });
 }
@@ -304,7 +308,8 @@ void node::call_broker(const broker_call& call) {
   world_.market.take(call, done);
 }
 
-// ---- journal ---------------------------------------------------------------------------------------------------------------
+// ---- journal
+// ---------------------------------------------------------------------------------------------------------------
 
 void node::tell(writer_events events) {
   for (auto& event : events) later(0, [this, event]() mutable { act(event); });
@@ -316,10 +321,13 @@ void node::act(writer_event& event) {
     if (origin.empty()) return;
     auto* entry = find(origin.mapped().id, origin.mapped().stream, origin.mapped().host);
     if (entry == nullptr || !entry->core) return;
-    drive(origin.mapped().id, *entry, [&](entity_core& core, outputs& out) { core.appended(verdict->verdict, clock(), out); });
+    drive(origin.mapped().id, *entry,
+          [&](entity_core& core, outputs& out) { core.appended(verdict->verdict, clock(), out); });
   } else if (const auto* committed = std::get_if<committed_rows>(&event)) {
     if (committed->shard < shards_per_role || world_.strikes(fault::hint_lost)) return;
-    settle([&](settlement_outputs& out) { settlement_->rows(committed->shard, committed->rows, {world_.time.now()}, out); });
+    settle([&](settlement_outputs& out) {
+      settlement_->rows(committed->shard, committed->rows, {world_.time.now()}, out);
+    });
   } else if (const auto* lost = std::get_if<shard_lost>(&event)) {
     world_.record.note(world_.time.now(), "lost shard", name_, lost->shard, lost->why);
     owned_.erase(lost->shard);
@@ -471,15 +479,15 @@ void node::read_contents(shard_id id, std::uint64_t life) {
   }
   auto& here = found->second;
   std::vector<entity_key> open_work;
-  world_.db.store().each_stream(
-      id,
-      [&](std::string_view stream) {
-        here.streams.insert(stream);
-        auto key = key_of(stream);
-        const bool closed = key->kind == entity_kind::order && is_closed(world_.db.order(key->organization, key->id).status);
-        if (!closed) open_work.push_back(std::move(*key));
-      },
-      {});
+  world_.db.store().each_stream(id,
+                                [&](std::string_view stream) {
+                                  here.streams.insert(stream);
+                                  auto key = key_of(stream);
+                                  const bool closed = key->kind == entity_kind::order &&
+                                                      is_closed(world_.db.order(key->organization, key->id).status);
+                                  if (!closed) open_work.push_back(std::move(*key));
+                                },
+                                {});
   here.open = true;
   for (const auto& key : open_work) slot_of(id, key);
   for (auto& in : std::exchange(here.early, {})) route(std::move(in));
@@ -502,7 +510,8 @@ void node::close_shard(shard_id id, rejection why) {
   for (const auto& in : gone.early) refuse(in.head.from, why);
 }
 
-// ---- cluster and settlement ------------------------------------------------------------------------------------------------
+// ---- cluster and settlement
+// ------------------------------------------------------------------------------------------------
 
 void node::beat() {
   later(beat_ms, [this] { beat(); });

@@ -18,8 +18,8 @@ namespace sb::simulation {
 
 class world;
 
-/// A process: the real writer, entities, settlement and membership, moved by a shard and a router that do what the actors do. A
-/// kill takes all of it; a pause freezes it while the clocks go on.
+/// A process: the real writer, entities, settlement and membership, moved by a shard and a router that do what the
+/// actors do. A kill takes all of it; a pause freezes it while the clocks go on.
 class node {
  public:
   node(world& all, std::size_t number) : world_{all}, number_{number}, name_{"n" + std::to_string(number + 1)} {}

@@ -111,9 +111,7 @@ class timeline {
     std::uint64_t order;
     std::function<void()> what;
   };
-  static bool later(const event& a, const event& b) {
-    return a.when != b.when ? a.when > b.when : a.order > b.order;
-  }
+  static bool later(const event& a, const event& b) { return a.when != b.when ? a.when > b.when : a.order > b.order; }
 
   std::int64_t now_ = 1'000'000;  ///< not zero: 0 means "no deadline" in an envelope
   std::uint64_t planned_ = 0;

@@ -18,7 +18,9 @@ std::string fingerprint_of(const order_command& c) {
          std::to_string(c.price.ticks) + std::string{word(c.valid)};
 }
 
-principal by(organization_id organization, user_id user) { return {principal::kind::user, organization, user, "t1", "jwt"}; }
+principal by(organization_id organization, user_id user) {
+  return {principal::kind::user, organization, user, "t1", "jwt"};
+}
 
 }  // namespace
 
@@ -27,7 +29,8 @@ traders::traders(world& all)
 
 std::vector<organization_id> traders::organizations() const {
   std::vector<organization_id> all;
-  for (std::size_t i = 0; i < organization_count_; ++i) all.push_back({first_organization + static_cast<std::int64_t>(i)});
+  for (std::size_t i = 0; i < organization_count_; ++i)
+    all.push_back({first_organization + static_cast<std::int64_t>(i)});
   return all;
 }
 
@@ -166,7 +169,8 @@ void traders::send(std::uint64_t number, entity_key to, message body) {
   if (world_.chance.chance(300)) out.head.deadline = {world_.time.now() + 2'000};
   out.head.to = std::move(to);
   out.body = std::move(body);
-  world_.record.note(world_.time.now(), "ask", stream_of(out.head.to), static_cast<std::int64_t>(out.body.index()), number);
+  world_.record.note(world_.time.now(), "ask", stream_of(out.head.to), static_cast<std::int64_t>(out.body.index()),
+                     number);
   world_.send(world_.chance.index(world_.nodes.size()), std::move(out));
 }
 
@@ -193,7 +197,8 @@ void traders::leaves(const requester& to, const answer& what) {
   auto& wanted = intents_[asked.of];
   const auto key = order_key(wanted.organization, wanted.id);
   stored(key, told->order.version);
-  if (told->order.version == 0) throw broken_invariant{"I3: an answer tells of an order that is not stored: " + wanted.id};
+  if (told->order.version == 0)
+    throw broken_invariant{"I3: an answer tells of an order that is not stored: " + wanted.id};
   const bool refused_for_ever = told->order.denied_because == denial::never_requested;
   if (asked.what == verb::place && !refused_for_ever && told->order.fingerprint != asked.fingerprint) {
     throw broken_invariant{"one key, two commands: the second was answered with the order of the first: " + wanted.id};
@@ -215,7 +220,8 @@ void traders::read_everything() {
   for (auto& each : intents_) each.version_told = 0;
   std::vector<std::uint64_t> reads;
   for (std::size_t of = 0; of < intents_.size(); ++of) reads.push_back(ask(verb::read, of, get_order{}, {}, false));
-  for (const auto organization : organizations()) reads.push_back(ask(verb::limits, book_key(organization), get_limits{}));
+  for (const auto organization : organizations())
+    reads.push_back(ask(verb::limits, book_key(organization), get_limits{}));
   world_.time.run(world_.time.now() + 10'000);
   for (const auto number : reads) {
     if (!requests_.at(number).answered) throw broken_invariant{"liveness: all is quiet, and a read was not answered"};
@@ -223,8 +229,8 @@ void traders::read_everything() {
   for (const auto& each : intents_) {
     const auto version = world_.db.version(stream_of(order_key(each.organization, each.id)));
     if (each.version_told != version) {
-      throw broken_invariant{"all is quiet, and a read of " + each.id + " tells version " + std::to_string(each.version_told) +
-                             " where the journal has " + std::to_string(version)};
+      throw broken_invariant{"all is quiet, and a read of " + each.id + " tells version " +
+                             std::to_string(each.version_told) + " where the journal has " + std::to_string(version)};
     }
   }
 }

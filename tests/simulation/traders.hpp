@@ -23,8 +23,8 @@ struct intent {
   std::int64_t version_told = 0;  ///< the newest state that anybody was told
 };
 
-/// The clients: they place orders, often twice, cancel them at the worst moment, reuse their keys, and change limits and permissions
-/// meanwhile. They believe an answer and check what it promises.
+/// The clients: they place orders, often twice, cancel them at the worst moment, reuse their keys, and change limits
+/// and permissions meanwhile. They believe an answer and check what it promises.
 class traders {
  public:
   explicit traders(world& all);

@@ -50,7 +50,8 @@ void world::run() {
   clients.read_everything();
 }
 
-// ---- network ---------------------------------------------------------------------------------------------------------------
+// ---- network
+// ---------------------------------------------------------------------------------------------------------------
 
 std::size_t world::runs(shard_id shard, std::size_t near) const {
   if (nodes[near]->serves(shard)) return near;
@@ -73,7 +74,9 @@ void world::send(std::size_t from, delivery what) {
     delay += chance.between(100, 6'000);
     struck(fault::message_late, what.head.to.organization, order);
   }
-  const auto arrive = [this, target, what] { nodes[target]->receive([this, target, what] { nodes[target]->take(what); }); };
+  const auto arrive = [this, target, what] {
+    nodes[target]->receive([this, target, what] { nodes[target]->take(what); });
+  };
   if (strikes(fault::message_doubled)) {
     struck(fault::message_doubled, what.head.to.organization, order);
     time.after(delay + chance.between(0, 3'000), arrive);
@@ -100,7 +103,8 @@ void world::reply(std::size_t from, const requester& to, const answer& what) {
   time.after(chance.between(0, 5), [this, to, what] { clients.take(to, what); });
 }
 
-// ---- faults ----------------------------------------------------------------------------------------------------------------
+// ---- faults
+// ----------------------------------------------------------------------------------------------------------------
 
 saga_step world::step_of(organization_id organization, const order_id& id) const {
   const auto& order = db.order(organization, id);
@@ -202,7 +206,8 @@ void world::heal() {
   }
 }
 
-// ---- quiet -----------------------------------------------------------------------------------------------------------------
+// ---- quiet
+// -----------------------------------------------------------------------------------------------------------------
 
 void world::run_until_empty(std::string (world::*what)() const, const char* sentence) {
   const auto until = time.now() + quiet_within_ms;

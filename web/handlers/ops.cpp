@@ -27,7 +27,8 @@ void answer_health(const request_ptr& request, int status, std::string_view word
 /// The broker has no such order: an order of ours that never reached it takes no fills, any other id is unknown.
 void refuse_fill_of_absent(const request_ptr& request) {
   request->services.database.find_order(
-      std::string{request->body.text("order")}, on_read<std::optional<order_record>>(request, [request](std::optional<order_record> found) {
+      std::string{request->body.text("order")},
+      on_read<std::optional<order_record>>(request, [request](std::optional<order_record> found) {
         request->refuse(found ? problem_code::order_closed : problem_code::order_not_found);
       }));
 }
