@@ -54,8 +54,7 @@ def trial_node(shared_plant):
     assert node.stop() == 0
 
 
-PARTS = ["user shard", "trade shard", "broker", "settlement", "projection", "router", "cluster", "journal/reader", "journal/writer",
-         "gateway"]
+PARTS = ["user shard", "trade shard", "broker", "settlement", "projection", "router", "cluster", "journal/reader", "journal/writer"]
 
 
 def entities(node, role):
