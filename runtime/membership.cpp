@@ -31,13 +31,23 @@ std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const
                                      const membership& members, const std::set<shard_id>& held, boot_ms now) {
   std::vector<claim_request> wanted;
   for (const auto& head : heads) {
+    if (held.contains(head.shard)) continue;
     const bool released = head.owner.empty();
-    const bool ours = head.owner == self.node && (head.incarnation < self.incarnation ||
-                                                  (head.incarnation == self.incarnation && !held.contains(head.shard)));
+    const bool ours = head.owner == self.node && head.incarnation <= self.incarnation;
     const bool orphaned = !released && head.owner != self.node && members.dead(head.owner, head.incarnation, now);
     if (released || ours || orphaned) wanted.push_back({head.shard, head.epoch, head.incarnation});
   }
   return wanted;
+}
+
+std::vector<shard_id> taken_away(const std::vector<shard_head>& heads, const node_identity& self,
+                                 const std::set<shard_id>& held) {
+  std::vector<shard_id> taken;
+  for (const auto& head : heads) {
+    const bool still_ours = head.owner == self.node && head.incarnation == self.incarnation;
+    if (held.contains(head.shard) && !still_ours) taken.push_back(head.shard);
+  }
+  return taken;
 }
 
 }  // namespace sb

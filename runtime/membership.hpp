@@ -57,8 +57,15 @@ class lease {
 };
 
 /// Which shards to claim now: released ones, our own of an earlier incarnation, and those of dead nodes. `held` are
-/// those that the caller has claimed itself and not lost: what is ours in the table but not in `held` is claimed again.
+/// those that the caller has claimed itself and not given up or lost; none of them is claimed. What is ours in the
+/// table but not in `held` is claimed again.
 std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const node_identity& self,
                                      const membership& members, const std::set<shard_id>& held, boot_ms now);
+
+/// Which of `held` the table gives to somebody else: taken while this node was stopped or cut off. What it knows of
+/// them is old. It gives them up before it renews its lease, so that no read answers from there, and before it claims
+/// one of them again: a claim under a shard that is still running here would end the new owner with the old.
+std::vector<shard_id> taken_away(const std::vector<shard_head>& heads, const node_identity& self,
+                                 const std::set<shard_id>& held);
 
 }  // namespace sb

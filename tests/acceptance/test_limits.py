@@ -158,12 +158,3 @@ def test_limits_that_are_refused(desk, row, pointer):
     answer = desk.admin.put("/api/trading-limits", {"scope": "account", "scope_id": desk.account, "limits": [row]})
     assert answer.status_code == 400, answer.text
     assert pointer in [error["pointer"] for error in answer.json()["errors"]]
-
-
-def test_without_a_price_there_is_no_market_order(desk):
-    """A MARKET order needs a price to reserve at. Without one it is denied, and that is stored as a fact."""
-    order = desk.order(order_type="MARKET", price=None, symbol="WIPRO")  # nobody fills it, so it has no price
-    assert desk.trader.post("/api/trading-limits/validate", order).json()["allowed"] is False
-    refused = desk.trader.place(order)
-    assert (refused.status_code, refused.json()["code"]) == (403, "RISK_NO_REFERENCE_PRICE"), refused.text
-    assert desk.trader.order(refused.json()["order_id"])["state"] == "denied"

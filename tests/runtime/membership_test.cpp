@@ -65,7 +65,7 @@ SCENARIO("a lease counts from when its renewal began") {
   CHECK(right.until().value == 15'000);
 }
 
-TEST_CASE("which shards are claimed") {
+TEST_CASE("which shards are claimed, and which are given up") {
   membership members{times};
   members.observe({{"n2", 9, 1}, {"n3", 4, 7}}, {10'000});
   members.observe({{"n2", 9, 1}, {"n3", 4, 8}}, {15'000});
@@ -75,19 +75,25 @@ TEST_CASE("which shards are claimed") {
     shard_head head;
     std::set<shard_id> held;
     bool wanted;
+    bool taken;
   };
   const auto one = GENERATE(values<row>({
-      {"released", head(1, "", 0), {}, true},
-      {"ours and held", head(1, "n1", 5), {1}, false},
-      {"ours, but given up or lost", head(1, "n1", 5), {2}, true},
-      {"ours of an earlier life", head(1, "n1", 4), {}, true},
-      {"ours of an earlier life, though held", head(1, "n1", 4), {1}, true},
-      {"of a dead node", head(1, "n2", 9), {}, true},
-      {"of a live node", head(1, "n3", 4), {}, false},
-      {"of an earlier life of a live node", head(1, "n3", 3), {}, true},
-      {"of a node that is not known for long", head(1, "n4", 1), {}, true},
+      {"released", head(1, "", 0), {}, true, false},
+      {"released, and not given up here", head(1, "", 0), {1}, false, true},
+      {"ours and held", head(1, "n1", 5), {1}, false, false},
+      {"ours, but given up or lost", head(1, "n1", 5), {2}, true, false},
+      {"ours of an earlier life", head(1, "n1", 4), {}, true, false},
+      {"of a later life under our name", head(1, "n1", 6), {}, false, false},
+      {"of a later life under our name, though held", head(1, "n1", 6), {1}, false, true},
+      {"of a dead node", head(1, "n2", 9), {}, true, false},
+      {"of a dead node, though held: given up before it is claimed", head(1, "n2", 9), {1}, false, true},
+      {"of a live node", head(1, "n3", 4), {}, false, false},
+      {"of a live node, though held", head(1, "n3", 4), {1}, false, true},
+      {"of an earlier life of a live node", head(1, "n3", 3), {}, true, false},
+      {"of a node that is not known for long", head(1, "n4", 1), {}, true, false},
   }));
   CAPTURE(one.name);
+  CHECK(taken_away({one.head}, self, one.held) == (one.taken ? std::vector<shard_id>{1} : std::vector<shard_id>{}));
   const auto claims = claimable({one.head}, self, members, one.held, now);
   REQUIRE(claims.size() == (one.wanted ? 1 : 0));
   if (!one.wanted) return;

@@ -47,8 +47,7 @@ broker_view exchange::view_of(const exchange_order& order) {
   return {order.is, order.broker_order_id, order.code, {}, order.fills};
 }
 
-// ---- requests
-// --------------------------------------------------------------------------------------------------------------
+// ---- requests ------------------------------------------------------------------------------------------------------
 
 void exchange::place(const broker_call& call, const answer_to& done) {
   auto& chance = world_.chance;
@@ -154,8 +153,7 @@ void exchange::query(const broker_call& call, const answer_to& done) {
   answer(call, done, outcome::seen, view_of(*order), chance.between(0, 20));
 }
 
-// ---- market
-// ----------------------------------------------------------------------------------------------------------------
+// ---- market --------------------------------------------------------------------------------------------------------
 
 void exchange::trade(exchange_order& order) {
   auto& chance = world_.chance;

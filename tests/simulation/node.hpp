@@ -13,6 +13,7 @@
 #include "runtime/membership.hpp"
 #include "runtime/settlement.hpp"
 #include "runtime/stream_filter.hpp"
+#include "tests/simulation/timeline.hpp"
 
 namespace sb::simulation {
 
@@ -133,5 +134,16 @@ class node {
   std::map<shard_id, std::int64_t> cursors_;
   std::vector<delivery> reports_;
 };
+
+template <class Input>
+void node::drive(shard_id id, slot& entry, Input input) {
+  outputs out;
+  try {
+    input(*entry.core, out);
+  } catch (const std::exception& error) {
+    throw broken_invariant{stream_of(entry.key) + " threw: " + error.what()};
+  }
+  perform(id, entry, out);
+}
 
 }  // namespace sb::simulation

@@ -50,8 +50,7 @@ void world::run() {
   clients.read_everything();
 }
 
-// ---- network
-// ---------------------------------------------------------------------------------------------------------------
+// ---- network -------------------------------------------------------------------------------------------------------
 
 std::size_t world::runs(shard_id shard, std::size_t near) const {
   if (nodes[near]->serves(shard)) return near;
@@ -103,8 +102,7 @@ void world::reply(std::size_t from, const requester& to, const answer& what) {
   time.after(chance.between(0, 5), [this, to, what] { clients.take(to, what); });
 }
 
-// ---- faults
-// ----------------------------------------------------------------------------------------------------------------
+// ---- faults --------------------------------------------------------------------------------------------------------
 
 saga_step world::step_of(organization_id organization, const order_id& id) const {
   const auto& order = db.order(organization, id);
@@ -206,8 +204,7 @@ void world::heal() {
   }
 }
 
-// ---- quiet
-// -----------------------------------------------------------------------------------------------------------------
+// ---- quiet ---------------------------------------------------------------------------------------------------------
 
 void world::run_until_empty(std::string (world::*what)() const, const char* sentence) {
   const auto until = time.now() + quiet_within_ms;
