@@ -1,3 +1,4 @@
+#include <caf/all.hpp>
 #include <catch2/catch.hpp>
 
 #include "actors/protocol/order_key.hpp"

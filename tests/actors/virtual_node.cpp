@@ -1,5 +1,6 @@
 #include "virtual_node.hpp"
 
+#include <caf/all.hpp>
 #include <chrono>
 
 #include "actors/protocol/order_key.hpp"

@@ -10,7 +10,7 @@ namespace {
 using outcome = broker_answered::outcome;
 using is = broker_view::state;
 
-constexpr std::int64_t late_max_ms = 40'000;  // well within window + grace, as a broker with only a tag must keep
+constexpr std::int64_t very_late_ms = 30'000;
 
 }  // namespace
 
@@ -63,7 +63,11 @@ void exchange::place(const broker_call& call, const answer_to& done) {
   if (strikes(fault::broker_drops)) return unclear();
   if (strikes(fault::broker_late)) {
     unclear();
-    world_.time.after(chance.between(100, late_max_ms), [this, call] { arrive(call, nullptr); });
+    // A sender that was stopped between its last look at the clock and the write: no window can exclude that.
+    const bool stopped = !world_.config.broker_enforces_ids && chance.chance(200);
+    const auto latest = world_.config.late_max_ms;
+    const auto delay = stopped ? chance.between(latest, latest + very_late_ms) : chance.between(100, latest);
+    world_.time.after(delay, [this, call] { arrive(call, nullptr); });
     return;
   }
   if (strikes(fault::broker_hangs)) {
@@ -97,6 +101,7 @@ void exchange::require_authority(const broker_call& call) const {
 /// The order is in the broker's hands now.
 void exchange::arrive(const broker_call& call, const answer_to& done) {
   const auto& id = call.order.id;
+  if (closed_) return;
   if (blocked_.contains(id)) {
     if (done) answer(call, done, outcome::seen, {is::rejected, {}, "B2", "this client id is canceled", {}}, 0);
     return;
@@ -218,6 +223,7 @@ void exchange::report(exchange_order& order, broker_view view) {
 }
 
 void exchange::end_of_day() {
+  closed_ = true;
   for (auto& [id, all] : orders_) {
     for (auto& order : all) {
       if (order.is == is::working) close(order, is::expired);

@@ -35,7 +35,7 @@ class exchange {
 
   /// A request whose bytes have left a node. `done` takes it back to that node.
   void take(const broker_call& call, answer_to done);
-  /// The market closes: what still works expires.
+  /// The market closes: what still works expires, what comes later is not taken.
   void end_of_day();
 
   const std::map<order_id, std::vector<exchange_order>>& orders() const { return orders_; }
@@ -59,6 +59,7 @@ class exchange {
   world& world_;
   std::map<order_id, std::vector<exchange_order>> orders_;
   std::set<order_id> blocked_;
+  bool closed_ = false;
   std::int64_t last_id_ = 0;
   std::int64_t last_report_ = 0;
 };

@@ -60,7 +60,7 @@ constexpr unsigned occasions(fault what) {
     case f::node_killed:
     case f::node_paused:
     case f::shard_handed_over:
-      return on_the_way | among(s::settling, s::closed);
+      return on_the_way | among(s::settling, s::absent, s::closed);
   }
   return 0;
 }
@@ -77,6 +77,10 @@ swarm draw_swarm(dice& chance) {
   config.small_snapshots = chance.chance(500);
   config.near_midnight = chance.chance(300);
   config.faults_for_ms = chance.between(5'000, 60'000);
+  if (chance.chance(500)) {
+    config.grace_ms = chance.between(8'000, 25'000);
+    config.late_max_ms = config.grace_ms - 2'000;
+  }
   const auto calm = chance.chance(30);  // a run without any fault must be right as well
   for (std::size_t i = 0; i < fault_count; ++i) {
     if (calm || !chance.chance(450)) continue;
@@ -90,7 +94,8 @@ std::string describe(const swarm& config) {
   std::ostringstream out;
   out << (config.two_nodes ? "two nodes" : "one node") << ", broker "
       << (config.broker_enforces_ids ? "enforces ids" : "has only a tag")
-      << (config.near_midnight ? ", near midnight" : "") << ", faults for " << config.faults_for_ms << " ms:";
+      << (config.near_midnight ? ", near midnight" : "") << ", grace " << config.grace_ms << " ms"
+      << ", faults for " << config.faults_for_ms << " ms:";
   for (std::size_t i = 0; i < fault_count; ++i) {
     if (config.rate[i] > 0) out << ' ' << fault_words[i] << '=' << config.rate[i];
   }

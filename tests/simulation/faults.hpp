@@ -62,6 +62,8 @@ struct swarm {
   bool broker_enforces_ids = true;
   bool small_snapshots = false;
   bool near_midnight = false;
+  std::int64_t grace_ms = 120'000;    ///< of an order with an unknown outcome, beyond its send window
+  std::int64_t late_max_ms = 40'000;  ///< how late an order may reach the broker; below the grace
   std::array<std::int64_t, fault_count>
       rate{};  ///< per mille of the occasions; timed faults: mean milliseconds between two
   std::int64_t faults_for_ms = 0;

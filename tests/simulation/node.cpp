@@ -138,10 +138,12 @@ void node::spawn(shard_id id, slot& entry) {
   if (entry.key.kind == entity_kind::book) {
     book_rules rules;
     if (world_.config.small_snapshots) rules.snapshot_events_min = 8;
+    rules.probe_after_ms = order_times{}.send_window_ms + world_.config.grace_ms;
     body = std::make_unique<book_entity>(entry.key, rules);
   } else {
     order_rules rules;
     rules.broker_enforces_ids = world_.config.broker_enforces_ids;
+    rules.times.grace_ms = world_.config.grace_ms;
     body = std::make_unique<order_entity>(entry.key, rules, world_.next_number());
   }
   entry.core = std::make_unique<entity_core>(entry.key, std::move(body), 64);

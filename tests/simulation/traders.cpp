@@ -148,7 +148,7 @@ void traders::change_permissions(bool may_trade, user_id user, organization_id o
 
 std::uint64_t traders::ask(verb what, std::size_t of, message body, const std::string& fingerprint, bool repeated) {
   const auto number = ++last_request_;
-  requests_[number] = {what, of, fingerprint, repeated, false};
+  requests_[number] = {what, of, fingerprint, 0, repeated, false};
   send(number, order_key(intents_[of].organization, intents_[of].id), std::move(body));
   return number;
 }
@@ -169,6 +169,7 @@ void traders::send(std::uint64_t number, entity_key to, message body) {
   if (world_.chance.chance(300)) out.head.deadline = {world_.time.now() + 2'000};
   out.head.to = std::move(to);
   out.body = std::move(body);
+  requests_[number].stored_before = world_.db.version(stream_of(out.head.to));
   world_.record.note(world_.time.now(), "ask", stream_of(out.head.to), static_cast<std::int64_t>(out.body.index()),
                      number);
   world_.send(world_.chance.index(world_.nodes.size()), std::move(out));
@@ -183,6 +184,10 @@ void traders::leaves(const requester& to, const answer& what) {
     if (version > world_.db.version(stream_of(key))) {
       throw broken_invariant{"I17: an answer tells version " + std::to_string(version) + " of " + stream_of(key) +
                              ", and the journal has " + std::to_string(world_.db.version(stream_of(key)))};
+    }
+    if (version < asked.stored_before) {
+      throw broken_invariant{"I14: an answer tells version " + std::to_string(version) + " of " + stream_of(key) +
+                             ", and the journal had " + std::to_string(asked.stored_before) + " before it was asked"};
     }
   };
   if (const auto* limits = std::get_if<limits_answer>(&what)) {

@@ -52,6 +52,7 @@ class traders {
     verb what = verb::place;
     std::size_t of = 0;  ///< index of the intent
     std::string fingerprint;
+    std::int64_t stored_before = 0;  ///< version of the stream when it was asked
     bool repeated = false;
     bool answered = false;
   };
