@@ -78,8 +78,9 @@ swarm draw_swarm(dice& chance) {
   config.near_midnight = chance.chance(300);
   config.faults_for_ms = chance.between(5'000, 60'000);
   if (chance.chance(500)) {
-    config.grace_ms = chance.between(8'000, 25'000);
-    config.late_max_ms = config.grace_ms - 2'000;
+    config.grace_ms = chance.between(3'000, 12'000);
+    config.late_max_ms = config.grace_ms - 1'000;
+    config.faults_for_ms = chance.between(30'000, 90'000);  // long enough to see what becomes of an absent order
   }
   const auto calm = chance.chance(30);  // a run without any fault must be right as well
   for (std::size_t i = 0; i < fault_count; ++i) {
@@ -114,6 +115,7 @@ std::string coverage::table() const {
   for (const auto step : step_words) out << std::setw(11) << step;
   out << '\n';
   for (std::size_t what = 0; what < fault_count; ++what) {
+    if (occasions(static_cast<fault>(what)) == 0) continue;
     out << std::setw(22) << fault_words[what];
     for (std::size_t step = 0; step < saga_step_count; ++step) out << std::setw(11) << cells[step][what];
     out << '\n';
