@@ -1,7 +1,6 @@
 #include "app/control_plane.hpp"
 
 #include <fcntl.h>
-#include <lzma.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -10,14 +9,14 @@
 #include <caf/all.hpp>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <future>
-#include <sstream>
 #include <thread>
 
 #include "actors/protocol/type_ids.hpp"
 #include "actors/supervision/tree.hpp"
+#include "app/anchor_log.hpp"
 #include "app/database_reader.hpp"
+#include "app/market_setup.hpp"
 #include "app/version.hpp"
 #include "metrics/metrics.hpp"
 #include "storage/postgres/journal.hpp"
@@ -56,108 +55,6 @@ void write_log(severity level, const std::string& who, const std::string& what) 
   }
 }
 
-std::string read_file(const fs::path& path, const char* what) {
-  std::ifstream in{path, std::ios::binary};
-  if (!in) throw std::runtime_error{std::string{what} + " " + path.string() + " cannot be read"};
-  std::ostringstream text;
-  text << in.rdbuf();
-  return std::move(text).str();
-}
-
-/// The bytes of an .xz file; bounded, because a small file can hold a great deal.
-std::string unpack_xz(const std::string& packed, const fs::path& path) {
-  constexpr std::size_t bytes_max = 512u << 20;
-  lzma_stream stream = LZMA_STREAM_INIT;
-  if (lzma_stream_decoder(&stream, 256u << 20, LZMA_CONCATENATED) != LZMA_OK)
-    throw std::runtime_error{"no memory to unpack " + path.string()};
-  stream.next_in = reinterpret_cast<const std::uint8_t*>(packed.data());
-  stream.avail_in = packed.size();
-  std::string text;
-  std::vector<std::uint8_t> block(1u << 16);
-  lzma_ret state = LZMA_OK;
-  while (state == LZMA_OK && text.size() < bytes_max) {
-    stream.next_out = block.data();
-    stream.avail_out = block.size();
-    state = lzma_code(&stream, LZMA_FINISH);
-    text.append(reinterpret_cast<const char*>(block.data()), block.size() - stream.avail_out);
-  }
-  lzma_end(&stream);
-  if (state != LZMA_STREAM_END)
-    throw std::runtime_error{path.string() + " is not a complete .xz file of at most 512 MiB"};
-  return text;
-}
-
-std::shared_ptr<const instrument_master> load_instruments(const settings& chosen) {
-  const fs::path path{chosen.broker.instruments_file};
-  auto parsed = parse_instruments(read_file(path, "instrument file"));
-  if (!parsed.mistakes.empty()) {
-    const auto& first = parsed.mistakes.front();
-    throw std::runtime_error{path.string() + ":" + std::to_string(first.line) + ": " + first.text + " (" +
-                             std::to_string(parsed.mistakes.size()) + " mistakes)"};
-  }
-  return std::make_shared<const instrument_master>(std::move(parsed.master));
-}
-
-price_file_format format_of(const fs::path& path) {
-  const auto name = path.filename().string();
-  if (name.find("bhav") != std::string::npos) return price_file_format::cash_bhavcopy;
-  if (name.find("1min") != std::string::npos) return price_file_format::index_minutes;
-  return price_file_format::daily_ohlcv;
-}
-
-feed_factory make_feed(const settings& chosen, std::shared_ptr<const instrument_master> instruments) {
-  switch (chosen.broker.feed) {
-    case feed_kind::external:
-      return {};
-    case feed_kind::random:
-      return [instruments, seed = static_cast<std::uint64_t>(chosen.broker.seed)] {
-        random_walk_options options;
-        options.seed = seed;
-        return std::make_unique<random_walk_feed>(instruments, options);
-      };
-    case feed_kind::file:
-      break;
-  }
-  const fs::path path{chosen.broker.feed_file};
-  auto text = read_file(path, "feed file");
-  if (path.extension() == ".xz") text = unpack_xz(text, path);
-  file_feed_options options;
-  options.format = format_of(path);
-  options.speed_permille = std::int64_t{chosen.broker.feed_speed} * 1'000;
-  options.gap_ms_max = 60'000;
-  options.repeat = true;
-  options.lots_where_no_volume = 100;
-  const auto shared = std::make_shared<const std::string>(std::move(text));
-  const auto load = [shared, instruments, options] {
-    std::istringstream in{*shared};
-    return load_price_file(in, instruments, options);
-  };
-  if (const auto tried = load(); !tried.feed) {
-    throw std::runtime_error{"feed file " + path.string() + " has no row of a listed instrument" +
-                             (tried.mistakes.empty() ? "" : "; first mistake: " + tried.mistakes.front().text)};
-  }
-  return [load]() -> std::unique_ptr<price_feed> { return load().feed; };
-}
-
-std::vector<fault_rule> fault_rules(const broker_fault_settings& faults) {
-  std::vector<fault_rule> rules;
-  const auto add = [&](paper_fault fault, std::int32_t chance, std::int64_t delay_ms) {
-    if (chance == 0) return;
-    fault_rule rule;
-    rule.fault = fault;
-    rule.probability_ppm = chance * 100;
-    rule.delay_ms = delay_ms;
-    rules.push_back(rule);
-  };
-  add(paper_fault::reject, faults.reject, 0);
-  add(paper_fault::slow, faults.slow, faults.slow_ms);
-  add(paper_fault::accept_then_hang, faults.accept_then_hang, 0);
-  add(paper_fault::drop_before_accept, faults.drop_before_accept, 0);
-  add(paper_fault::late_accept, faults.late_accept, faults.late_accept_ms);
-  add(paper_fault::duplicate_fill, faults.duplicate_fill, 0);
-  return rules;
-}
-
 struct actor_config : caf::actor_system_config {
   explicit actor_config(const scheduler_settings& scheduler) {
     register_messages(*this);
@@ -187,35 +84,6 @@ class directory_lock {
  private:
   int file_ = -1;
 };
-
-std::string hex(std::string_view bytes) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += digits[byte >> 4U];
-    text += digits[byte & 15U];
-  }
-  return text;
-}
-
-/// One line: {"at":..., "heads":[[shard, head, hash], ...]}, a blank, the ES256 signature of that JSON in hex. Appended
-/// and synced.
-void write_anchor(const fs::path& path, const web::signing_key& key, const std::vector<shard_head>& heads) {
-  std::string line = R"({"at":)" + std::to_string(wall_now().value) + R"(,"heads":[)";
-  for (const auto& head : heads) {
-    if (line.back() == ']') line += ',';
-    line += '[' + std::to_string(head.shard) + ',' + std::to_string(head.head) + ",\"" +
-            hex({reinterpret_cast<const char*>(head.head_hash.data()), head.head_hash.size()}) + "\"]";
-  }
-  line += "]}";
-  line += ' ' + hex(key.sign(line)) + '\n';
-  const int file = ::open(path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-  const bool written =
-      file >= 0 && ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
-  if (file >= 0) ::close(file);
-  if (!written) spdlog::error("anchor: {} cannot be written", path.string());
-}
 
 }  // namespace
 
@@ -306,8 +174,16 @@ node_plan control_plane::impl::plan() {
   p.cluster.self = self;
   p.cluster.times = {chosen.cluster.heartbeat_ms, chosen.cluster.ttl_ms, chosen.cluster.lease_margin_ms};
   p.cluster.statement_deadline = statement_deadline();
-  p.cluster.lock_wait = p.writer.lock_wait;
-  p.cluster.anchor = [this](const std::vector<shard_head>& heads) { write_anchor(data / "anchors.log", *key, heads); };
+  p.claims.self = self;
+  p.claims.statement_deadline = statement_deadline();
+  p.claims.lock_wait = p.writer.lock_wait;
+  p.claims.anchor = [this](const std::vector<shard_head>& heads) {
+    try {
+      append_anchor(data / "anchors.log", *key, wall_now(), heads);
+    } catch (const std::runtime_error& error) {
+      spdlog::error("{}", error.what());
+    }
+  };
   p.shards.held_max = static_cast<std::size_t>(chosen.admission.entity_queue);
   p.shards.queue_max = p.shards.held_max;
   p.shards.book_queue_max = static_cast<std::size_t>(chosen.admission.per_shard);
@@ -335,7 +211,16 @@ node_plan control_plane::impl::plan() {
   p.settlement.utc_offset_minutes = chosen.trading.utc_offset_minutes;
   p.projection.utc_offset_minutes = chosen.trading.utc_offset_minutes;
   p.projection.statement_deadline = statement_deadline();
-  p.connect_models = [this] { return std::make_unique<postgres::read_models>(chosen.database.conninfo, self); };
+  p.connect_tables = [this] {
+    const auto models = std::make_shared<postgres::read_models>(chosen.database.conninfo, self);
+    projection_tables tables;
+    tables.apply = [models](const auto& batch, deadline within) { return models->apply(batch, within); };
+    tables.cursors = [models](const auto& projection, deadline within) { return models->cursors(projection, within); };
+    tables.positions = [models](organization_id organization, account_id account, deadline within) {
+      return models->list_positions(organization, account, within);
+    };
+    return tables;
+  };
   p.projected = [this, lag = counters.projection_lag_rows("orders")](std::int64_t age_ms, std::int64_t lag_rows) {
     database->set_projection_age(age_ms);
     lag.set(lag_rows);
@@ -376,6 +261,7 @@ web::api_settings control_plane::impl::api_settings() const {
   s.order_body_bytes_max = static_cast<std::size_t>(chosen.web.order_body_bytes_max);
   s.client_wait_ms = chosen.orders.client_wait_ms;
   s.market_protection = chosen.orders.market_protection;
+  s.reference_age_max_ms = chosen.orders.reference_price_age_ms;
   s.utc_offset_minutes = chosen.trading.utc_offset_minutes;
   s.currency = chosen.trading.currency;
   s.version = version_text;

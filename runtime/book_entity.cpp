@@ -25,7 +25,7 @@ bool book_entity::restore(const stored_snapshot& snapshot, std::string& why) {
   return true;
 }
 
-void book_entity::recovered(turn& now, bool) {
+void book_entity::recovered(turn& now, predecessor) {
   std::vector<order_id> held;
   for (const auto& [order, r] : book_.reservations) {
     if (r.state == reservation_state::held) held.push_back(order);
@@ -53,24 +53,16 @@ void book_entity::on(const reserve_request& in, const envelope& head, turn& now)
   const bool reserved_now = verdict.what == reserve_answer::verdict::reserved && !facts.empty();
   record(facts, head, now);
   if (reserved_now) watch(in.what.order, now.now.boot, now);
-  envelope back;
-  back.to = order_key(key_.organization, in.what.order);
-  back.by = head.by;
-  back.correlation = head.correlation;
-  back.causation = head.causation;
-  now.after_commit(send_out{std::move(back), reserve_answered{in.what.attempt, in.incarnation, std::move(verdict)}});
+  now.after_commit(
+      send_out{back_to(in.what.order, head), reserve_answered{in.what.attempt, in.incarnation, std::move(verdict)}});
 }
 
 void book_entity::on(const close_request& in, const envelope& head, turn& now) {
   std::vector<risk_event> facts;
   const auto verdict = decide(book_, in.what, now.now.day, facts);
   record(facts, head, now);
-  envelope back;
-  back.to = order_key(key_.organization, in.what.order);
-  back.by = head.by;
-  back.correlation = head.correlation;
-  back.causation = head.causation;
-  now.after_commit(send_out{std::move(back), close_answered{in.what.attempt, in.incarnation, verdict.reserved}});
+  now.after_commit(
+      send_out{back_to(in.what.order, head), close_answered{in.what.attempt, in.incarnation, verdict.reserved}});
 }
 
 void book_entity::on(const settle_request& in, const envelope& head, turn& now) {
@@ -190,6 +182,15 @@ void book_entity::record(const std::vector<risk_event>& facts, const envelope& h
     event.causation = head.causation;
     now.record(std::move(event));
   }
+}
+
+envelope book_entity::back_to(const order_id& order, const envelope& asked) const {
+  envelope head;
+  head.to = order_key(key_.organization, order);
+  head.by = asked.by;
+  head.correlation = asked.correlation;
+  head.causation = asked.causation;
+  return head;
 }
 
 void book_entity::committed(const clock_reading&, outputs&) {}

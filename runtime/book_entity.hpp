@@ -22,7 +22,7 @@ class book_entity final : public entity {
 
   bool replay(const event_record& event, wall_ms at, std::string& why) override;
   bool restore(const stored_snapshot& snapshot, std::string& why) override;
-  void recovered(turn& now, bool fresh) override;
+  void recovered(turn& now, predecessor former) override;
   void handle(const delivery& in, turn& now) override;
   void committed(const clock_reading& now, outputs& out) override;
   bool busy() const override;
@@ -51,6 +51,8 @@ class book_entity final : public entity {
   void on(const alarm& in, const envelope& head, turn& now);
 
   void record(const std::vector<risk_event>& facts, const envelope& head, turn& now);
+  /// Head of the answer to an order that asked; the answer runs under the names of the question.
+  envelope back_to(const order_id& order, const envelope& asked) const;
   void watch(const order_id& order, boot_ms since, turn& now);
   bool is_held(const order_id& order) const;
   limits_answer limits_now() const;

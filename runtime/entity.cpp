@@ -10,7 +10,7 @@ namespace sb {
 entity_core::entity_core(entity_key key, std::unique_ptr<entity> self, std::size_t queue_max)
     : key_{std::move(key)}, self_{std::move(self)}, queue_max_{queue_max} {}
 
-void entity_core::recover(const stream_history& history, const clock_reading& now, outputs& out) {
+void entity_core::recover(const stream_history& history, predecessor former, const clock_reading& now, outputs& out) {
   if (phase_ != phase::recovering) return;
   std::string why;
   if (history.snapshot) {
@@ -31,7 +31,7 @@ void entity_core::recover(const stream_history& history, const clock_reading& no
   }
   phase_ = phase::ready;
   turn first{now, out};
-  self_->recovered(first, version_ == 0);
+  self_->recovered(first, version_ == 0 ? predecessor::none : former);
   finish(first, out);
   take_turns(now, out);
 }

@@ -87,6 +87,13 @@ class turn {
   bool urgent_ = false;
 };
 
+/// What became of the incarnation before this one.
+enum class predecessor : std::uint8_t {
+  none,     ///< nothing is stored of the stream
+  retired,  ///< it left in good order, and since then nothing was said to it: its shard has been here all the time
+  lost,     ///< it ended, or its shard did; what was said to it meanwhile may have reached nobody
+};
+
 /// One entity's decisions. `handle` changes the working state as it records facts; the core guarantees that no message
 /// is handled while an append is out, and that the object is thrown away when an append fails, so working and committed
 /// state are the same at the start of every turn.
@@ -97,8 +104,8 @@ class entity {
   /// Folds one stored event. False and `why` when it cannot be read: the entity is parked.
   virtual bool replay(const event_record& event, wall_ms at, std::string& why) = 0;
   virtual bool restore(const stored_snapshot& snapshot, std::string& why) = 0;
-  /// Replayed: take up the work that was open. `fresh`: the stream was empty.
-  virtual void recovered(turn& now, bool fresh) = 0;
+  /// Replayed: take up the work that was open.
+  virtual void recovered(turn& now, predecessor former) = 0;
   virtual void handle(const delivery& in, turn& now) = 0;
   /// All facts so far are stored: what is to be done next, seen from the committed state. Records nothing.
   virtual void committed(const clock_reading& now, outputs& out) = 0;
@@ -121,8 +128,9 @@ class entity_core {
  public:
   entity_core(entity_key key, std::unique_ptr<entity> self, std::size_t queue_max);
 
-  /// Once, before anything is handled. Messages that came earlier wait.
-  void recover(const stream_history& history, const clock_reading& now, outputs& out);
+  /// Once, before anything is handled. Messages that came earlier wait. `former` is what the shard knows of it; an
+  /// empty history says none.
+  void recover(const stream_history& history, predecessor former, const clock_reading& now, outputs& out);
   void deliver(delivery in, const clock_reading& now, outputs& out);
   void appended(append_verdict verdict, const clock_reading& now, outputs& out);
   /// Answers everybody who waits, as the entity is about to end: what they asked may or may not be stored.

@@ -85,7 +85,8 @@ struct broker_answered {
     seen = 0,       ///< the broker has it: `view`
     not_sent = 1,   ///< nothing was written: no broker order can come of this call
     unknown = 2,    ///< bytes were written, no clear answer
-    not_found = 3,  ///< query: the broker's book does not have it now; cancel of a client id: it is blocked for good
+    not_found = 3,  ///< the broker's book does not have it now; it may still arrive
+    blocked = 4,    ///< cancel: the broker never had this client id and refuses it from now on
   };
   broker_verb of = broker_verb::place;
   std::uint64_t incarnation = 0;
@@ -186,6 +187,7 @@ struct paper_fill {
   order_id order;
   std::int64_t quantity = 0;  ///< clipped to what is left
   money price;
+  std::string execution_id;  ///< told again, it is answered with its first fill; empty: each one is a fill of its own
 };
 // ---- to market data
 // --------------------------------------------------------------------------------------------------------
@@ -256,7 +258,8 @@ struct organization_answer {
 struct account_answer {
   account_state account;
 };
-/// A fill that somebody reported on purpose (paper broker, external feed) and that the order has now stored.
+/// A fill that somebody reported on purpose (paper broker, external feed) and that the order has stored;
+/// `order.replayed`: before this request.
 struct fill_answer {
   order_answer order;
   broker_fill fill;

@@ -30,9 +30,10 @@ bool order_entity::restore(const stored_snapshot&, std::string& why) {
   return false;
 }
 
-void order_entity::recovered(turn& now, bool fresh) {
-  from_journal_ = !fresh;
-  if (fresh) return;
+void order_entity::recovered(turn& now, predecessor former) {
+  from_journal_ = former != predecessor::none;
+  if (!from_journal_) return;
+  missed_ = former == predecessor::lost;
   window_end_ = {now.now.boot.value + state_.send_window_ms};
   switch (state_.status) {
     case order_status::pending_new:  // was it sent? The authority's owner knows whether it can have been
@@ -40,10 +41,14 @@ void order_entity::recovered(turn& now, bool fresh) {
       ask_close(now);
       break;
     case order_status::unknown:
-    case order_status::new_:
-    case order_status::partially_filled:  // the broker may have said more while nobody listened
-      checking_ = state_.status != order_status::unknown;
       now.at_once(alarm_out{alarm_resolve, 0});
+      break;
+    case order_status::new_:
+    case order_status::partially_filled:
+      if (missed_) now.at_once(alarm_out{alarm_resolve, 0});
+      break;
+    case order_status::absent:
+      if (missed_) look_again_at_day_end(now);
       break;
     case order_status::none:
     case order_status::filled:
@@ -51,7 +56,6 @@ void order_entity::recovered(turn& now, bool fresh) {
     case order_status::rejected:
     case order_status::denied:
     case order_status::expired:
-    case order_status::absent:
       break;
   }
 }
@@ -92,9 +96,7 @@ void order_entity::on(const place_order& in, const envelope& head, turn& now) {
   record(order_requested{in.command, in.fingerprint, 1, now.now.day, rules_.times.send_window_ms}, head, now);
   if (!trading_hours(now.now.wall)) {
     deny(denial::market_closed, "outside the trading hours", head, now);
-  } else if (in.command.type == order_type::market &&
-             (in.command.reference_price.ticks <= 0 ||
-              now.now.wall.value - in.command.reference_at.value > rules_.reference_age_max_ms)) {
+  } else if (!is_priced(in.command, now.now.wall, rules_.reference_age_max_ms)) {
     deny(denial::no_reference_price, "no price, or none that is young enough, to reserve a MARKET order at", head, now);
   } else {
     ask_reserve(now);
@@ -186,7 +188,12 @@ void order_entity::on(const probe_order&, const envelope& head, turn& now) {
 
 void order_entity::on(const broker_answered& in, const envelope& head, turn& now) {
   using outcome = broker_answered::outcome;
-  if (in.of == broker_verb::query && (in.what == outcome::seen || in.what == outcome::not_found)) checking_ = false;
+  const bool read = in.of == broker_verb::query && (in.what == outcome::seen || in.what == outcome::not_found);
+  if (read && in.incarnation == incarnation_) {
+    missed_ = false;
+    // What was read before an absent order's day was over is not the look that it waits for.
+    if (now.now.wall >= day_end()) last_look_ = false;
+  }
   if (in.what == outcome::seen) {  // a fact, whoever asked for it
     empty_reads_ = 0;
     if (fold(in.view, head, now)) answer_waiters(now);
@@ -203,10 +210,12 @@ void order_entity::on(const broker_answered& in, const envelope& head, turn& now
       if (in.what == outcome::not_sent) return deny(denial::not_sent, in.detail, head, now);
       return become_unknown(in.detail, head, now);
     case broker_verb::cancel:
-      if (in.what == outcome::not_found && rules_.broker_enforces_ids && state_.status == order_status::unknown) {
-        record(order_canceled{false}, head, now);  // blocked for good: it can never arrive
+      if (in.what == outcome::blocked && state_.status == order_status::unknown) {
+        record(order_canceled{false}, head, now);  // it can never arrive
         return answer_waiters(now);
       }
+      // This account has only a tag, whatever the broker does with others: nothing keeps the order from arriving.
+      if (in.what == outcome::not_found && state_.status == order_status::unknown) return read_was_empty(head, now);
       if (is_working(state_.status)) now.at_once(alarm_out{alarm_cancel, rules_.times.cancel_retry_ms});
       return;
     case broker_verb::query:
@@ -217,31 +226,47 @@ void order_entity::on(const broker_answered& in, const envelope& head, turn& now
         for (auto& out : ask) now.after_commit(std::move(out));
         return;
       }
-      ++empty_reads_;
-      if (empty_reads_ >= rules_.times.empty_reads_for_absent &&
-          now.now.boot.value > window_end_.value + rules_.times.grace_ms) {
-        record(order_marked_absent{empty_reads_}, head, now);
-        answer_waiters(now);
-      }
-      return;
+      return read_was_empty(head, now);
   }
+}
+
+void order_entity::read_was_empty(const envelope& head, turn& now) {
+  ++empty_reads_;
+  if (empty_reads_ < rules_.times.empty_reads_for_absent ||
+      now.now.boot.value <= window_end_.value + rules_.times.grace_ms) {
+    return;
+  }
+  record(order_marked_absent{empty_reads_}, head, now);
+  look_again_at_day_end(now);
+  answer_waiters(now);
+}
+
+/// Not when the day was over already as it became absent: that look was the last one. An empty look is no fact; who
+/// takes the order over before the next one looks once more.
+void order_entity::look_again_at_day_end(turn& now) {
+  if (state_.updated_at >= day_end()) return;
+  last_look_ = true;
+  resolve_step_ = 0;
+  now.after_commit(alarm_out{alarm_resolve, std::max<std::int64_t>(0, day_end().value - now.now.wall.value)});
 }
 
 void order_entity::on(const broker_reported& in, const envelope& head, turn& now) {
   const bool news = fold(in.view, head, now);
   if (news) answer_waiters(now);
   if (head.from.request == 0) return;
-  if (!news || in.view.fills.empty())
+  if (in.view.fills.empty() || !state_.fill_ids.contains(in.view.fills.back().fill_id))
     return now.reply(head.from, rejected{rejection::order_closed, "the order takes no more fills"});
-  now.reply(head.from, fill_answer{answer_now(false), in.view.fills.back()});
+  now.reply(head.from, fill_answer{answer_now(!news), in.view.fills.back()});
 }
 
 bool order_entity::fold(const broker_view& view, const envelope& head, turn& now) {
   using is = broker_view::state;
   const auto before = state_.version;
+  const auto was = state_.status;
   const auto may = [&](order_event_kind kind) { return next_status(state_.status, kind).has_value(); };
   if (view.is == is::rejected) {
     if (may(order_event_kind::rejected)) record(order_rejected{view.code, view.message}, head, now);
+    if (state_.status != was) last_look_ = false;
     return state_.version != before;
   }
   if (may(order_event_kind::accepted)) record(order_accepted{view.broker_order_id}, head, now);
@@ -256,6 +281,9 @@ bool order_entity::fold(const broker_view& view, const envelope& head, turn& now
   }
   if (view.is == is::canceled && may(order_event_kind::canceled)) record(order_canceled{false}, head, now);
   if (view.is == is::expired && may(order_event_kind::expired)) record(order_expired{}, head, now);
+  if (state_.status != was) last_look_ = false;
+  // Found by a report, which tells only what is new: what came before it may have gone to an earlier incarnation.
+  if (missed_ && is_working(state_.status) && !is_working(was)) now.after_commit(alarm_out{alarm_resolve, 0});
   return state_.version != before;
 }
 
@@ -282,7 +310,8 @@ void order_entity::on(const alarm& in, const envelope& head, turn& now) {
         become_unknown("no answer of the broker in time", head, now);
       return;
     case alarm_resolve: {
-      if (state_.status != order_status::unknown && !checking_) return;
+      if (!wants_read()) return;
+      if (state_.status == order_status::absent && now.now.wall < day_end()) return look_again_at_day_end(now);
       outputs ask;
       ask_broker(broker_verb::query, ask);
       for (auto& out : ask) now.after_commit(std::move(out));
@@ -312,8 +341,12 @@ void order_entity::committed(const clock_reading& now, outputs& out) {
   }
 }
 
+bool order_entity::wants_read() const {
+  return state_.status == order_status::unknown || last_look_ || (missed_ && is_working(state_.status));
+}
+
 bool order_entity::busy() const {
-  if (checking_) return true;
+  if (wants_read()) return true;
   switch (state_.status) {
     case order_status::pending_new:
     case order_status::unknown:
@@ -409,6 +442,12 @@ bool order_entity::trading_hours(wall_ms at) const {
   const auto minute = static_cast<std::int32_t>(local % 1'440);
   const auto weekday = static_cast<std::size_t>((local / 1'440 + 3) % 7);  // 1970-01-01 was a Thursday
   return rules_.days[weekday] && minute >= rules_.open_minute && minute < rules_.close_minute;
+}
+
+/// When the exchange closes on the order's day.
+wall_ms order_entity::day_end() const {
+  const std::int64_t local_minute = std::int64_t{state_.day.value} * 1'440 + rules_.close_minute;
+  return {(local_minute - rules_.utc_offset_minutes) * 60'000};
 }
 
 envelope order_entity::head_to(entity_key to) const {

@@ -32,7 +32,8 @@ struct order_rules {
 /// One order: the place-order saga. Steps, each named in `saga_step`:
 ///   requested ─▶ authority (risk book) ─▶ sent ─▶ outcome; cancel, unknown, absent beside it.
 /// An order is sent at most once by one incarnation and never by a later one: a recovered order asks (CloseAttempt,
-/// query).
+/// query). A working order is told by the broker's reports and asks only where one may have been missed. An absent one
+/// is looked for once more when the exchange has closed: what may still have arrived has arrived by then.
 class order_entity final : public entity {
  public:
   /// `incarnation` is new for each object, over restarts too: answers to an earlier one are dropped.
@@ -40,7 +41,7 @@ class order_entity final : public entity {
 
   bool replay(const event_record& event, wall_ms at, std::string& why) override;
   bool restore(const stored_snapshot& snapshot, std::string& why) override;
-  void recovered(turn& now, bool fresh) override;
+  void recovered(turn& now, predecessor former) override;
   void handle(const delivery& in, turn& now) override;
   void committed(const clock_reading& now, outputs& out) override;
   bool busy() const override;
@@ -77,6 +78,10 @@ class order_entity final : public entity {
   void ask_broker(broker_verb what, outputs& out) const;
   std::int64_t resolve_delay() const;
   bool trading_hours(wall_ms at) const;
+  wall_ms day_end() const;
+  bool wants_read() const;
+  void read_was_empty(const envelope& head, turn& now);
+  void look_again_at_day_end(turn& now);
   envelope head_to(entity_key to) const;
 
   entity_key key_;
@@ -93,7 +98,8 @@ class order_entity final : public entity {
   bool closing_ = false;       ///< CloseAttempt is out: a late Reserved no longer counts
   bool sent_ = false;          ///< a place left this incarnation
   bool cancel_sent_ = false;
-  bool checking_ = false;  ///< recovered while working: what the broker said meanwhile is being asked for
+  bool missed_ = false;     ///< what the broker reported to an earlier incarnation may be lost: its book is to be read
+  bool last_look_ = false;  ///< absent, and the day's end is still to come or has not been looked at
   boot_ms reserve_deadline_;
   boot_ms window_end_;  ///< of the send window; after a recovery: from the recovery
   std::int32_t resolve_step_ = 0;

@@ -5,8 +5,12 @@
 
 namespace sb {
 
-projection::projection(std::int32_t utc_offset_minutes, load_order orders, load_position positions)
-    : utc_offset_minutes_{utc_offset_minutes}, load_order_{std::move(orders)}, load_position_{std::move(positions)} {}
+projection::projection(std::int32_t utc_offset_minutes, load_order orders, load_position positions,
+                       std::size_t positions_max)
+    : utc_offset_minutes_{utc_offset_minutes},
+      load_order_{std::move(orders)},
+      load_position_{std::move(positions)},
+      positions_max_{positions_max} {}
 
 void projection::follow(shard_id shard, std::int64_t cursor) {
   drop(shard);
@@ -21,8 +25,33 @@ void projection::drop(shard_id shard) {
     const auto key = key_of(entry.first);
     return key && shard_of(*key) == shard;
   });
-  std::erase_if(positions_,
-                [&](const auto& entry) { return shard_of(shard_role::trade, entry.first.organization) == shard; });
+  std::erase_if(positions_, [&](const auto& entry) {
+    if (shard_of(shard_role::trade, entry.first.organization) != shard) return false;
+    used_.erase(entry.second.place);
+    return true;
+  });
+}
+
+position& projection::position_at(const position_key& key) {
+  const auto found = positions_.find(key);
+  if (found != positions_.end()) {
+    used_.splice(used_.begin(), used_, found->second.place);
+    return found->second.held;
+  }
+  const auto loaded = load_position_(key);
+  used_.push_front(key);
+  return positions_.emplace(key, kept_position{loaded, used_.begin()}).first->second.held;
+}
+
+/// One that has changed since the last take() of its shard is nowhere else yet: it stays, and all that were used later.
+void projection::let_positions_go() {
+  while (positions_.size() > positions_max_) {
+    const auto& last = used_.back();
+    const auto shard = shards_.find(shard_of(shard_role::trade, last.organization));
+    if (shard != shards_.end() && shard->second.changed_positions.contains(last)) return;
+    positions_.erase(last);
+    used_.pop_back();
+  }
 }
 
 std::int64_t projection::position_of(shard_id shard) const {
@@ -60,9 +89,7 @@ void projection::fold_row(shard_state& shard, const entity_key& key, const journ
     evolve(order, *fact, row.at);
     if (const auto* fill = std::get_if<order_filled>(&*fact)) {
       const position_key at{key.organization, fill->account, fill->exchange, fill->symbol, fill->product};
-      auto held = positions_.find(at);
-      if (held == positions_.end()) held = positions_.emplace(at, load_position_(at)).first;
-      apply_fill(held->second, fill->direction, fill->quantity, fill->price, day_of(fill->at, utc_offset_minutes_));
+      apply_fill(position_at(at), fill->direction, fill->quantity, fill->price, day_of(fill->at, utc_offset_minutes_));
       shard.changed_positions[at] = row.seq;
     }
   }
@@ -82,11 +109,12 @@ projection_batch projection::take(shard_id shard) {
     if (is_closed(order.state.status)) open_.erase(stream_of(order_key(order.organization, id)));
     batch.orders.push_back(std::move(order));
   }
-  for (const auto& [key, seq] : state.changed_positions) batch.positions.push_back({key, positions_.at(key), seq});
+  for (const auto& [key, seq] : state.changed_positions) batch.positions.push_back({key, positions_.at(key).held, seq});
   batch.unreadable = std::move(state.unreadable);
   state.changed.clear();
   state.changed_positions.clear();
   state.unreadable.clear();
+  let_positions_go();
   return batch;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -52,7 +53,9 @@ class projection {
   using load_order = std::function<order_state(const entity_key&, std::int64_t before_version)>;
   using load_position = std::function<position(const position_key&)>;
 
-  projection(std::int32_t utc_offset_minutes, load_order orders, load_position positions);
+  /// Of positions about `positions_max` are kept, those that were filled last; the others are loaded again.
+  projection(std::int32_t utc_offset_minutes, load_order orders, load_position positions,
+             std::size_t positions_max = 100'000);
 
   void follow(shard_id shard, std::int64_t cursor);
   void drop(shard_id shard);
@@ -61,8 +64,10 @@ class projection {
   std::int64_t position_of(shard_id shard) const;
   /// Folds rows that continue the shard; false when there is a gap (nothing after it is folded).
   bool fold(shard_id shard, const std::vector<journal_row>& rows);
-  /// What changed in this shard since the last call. Closed orders leave memory with it.
+  /// What changed in this shard since the last call. Closed orders, and positions beyond the bound, leave memory with
+  /// it: the caller stores the batch, or drops the shard, before it folds anything more.
   projection_batch take(shard_id shard);
+  std::size_t positions_kept() const { return positions_.size(); }
 
  private:
   struct shard_state {
@@ -72,14 +77,22 @@ class projection {
     std::map<position_key, std::int64_t> changed_positions;
     std::vector<std::string> unreadable;
   };
+  struct kept_position {
+    position held;
+    std::list<position_key>::iterator place;  ///< in used_
+  };
   void fold_row(shard_state& shard, const entity_key& key, const journal_row& row);
+  position& position_at(const position_key& key);
+  void let_positions_go();
 
   std::int32_t utc_offset_minutes_;
   load_order load_order_;
   load_position load_position_;
   std::map<shard_id, shard_state> shards_;
   std::unordered_map<stream_id, order_state> open_;  ///< orders that more events are expected of
-  std::map<position_key, position> positions_;
+  std::size_t positions_max_;
+  std::map<position_key, kept_position> positions_;
+  std::list<position_key> used_;  ///< keys of positions_, the last filled first
 };
 
 }  // namespace sb

@@ -10,7 +10,7 @@ class user_entity final : public entity {
   explicit user_entity(entity_key key) : key_{std::move(key)} {}
   bool replay(const event_record& event, wall_ms at, std::string& why) override;
   bool restore(const stored_snapshot& snapshot, std::string& why) override;
-  void recovered(turn&, bool) override {}
+  void recovered(turn&, predecessor) override {}
   void handle(const delivery& in, turn& now) override;
   void committed(const clock_reading&, outputs&) override {}
   bool busy() const override { return false; }
@@ -25,7 +25,7 @@ class organization_entity final : public entity {
   explicit organization_entity(entity_key key) : key_{std::move(key)} {}
   bool replay(const event_record& event, wall_ms at, std::string& why) override;
   bool restore(const stored_snapshot& snapshot, std::string& why) override;
-  void recovered(turn&, bool) override {}
+  void recovered(turn&, predecessor) override {}
   void handle(const delivery& in, turn& now) override;
   void committed(const clock_reading&, outputs&) override {}
   bool busy() const override { return false; }
@@ -40,7 +40,7 @@ class account_entity final : public entity {
   explicit account_entity(entity_key key) : key_{std::move(key)} {}
   bool replay(const event_record& event, wall_ms at, std::string& why) override;
   bool restore(const stored_snapshot& snapshot, std::string& why) override;
-  void recovered(turn&, bool) override {}
+  void recovered(turn&, predecessor) override {}
   void handle(const delivery& in, turn& now) override;
   void committed(const clock_reading&, outputs&) override {}
   bool busy() const override { return false; }

@@ -61,7 +61,11 @@ constexpr field account_fields[] = {id("trading_account_id"), id("organization_i
 constexpr field permissions_fields[] = {
     id("user_id"),
     texts("actions"),
-    {.name = "trading_account_ids", .kind = k::ids, .required = true, .items_max = rows_max},
+    {.name = "trading_account_ids",
+     .kind = k::ids,
+     .required = true,
+     .items_max = rows_max,
+     .description = "Empty: every account of the organization."},
 };
 constexpr field decision_fields[] = {flag("allowed"), id("user_id"), text("action"), optional(id("trading_account_id")),
                                      optional(text("reason"))};

@@ -7,7 +7,6 @@
 
 #include "web/api_request.hpp"
 #include "web/auth/authenticator.hpp"
-#include "web/auth/random.hpp"
 #include "web/openapi.hpp"
 #include "web/request_types.hpp"
 #include "web/routes.hpp"
@@ -17,7 +16,6 @@ namespace {
 
 constexpr std::string_view user_prefix = "/user-service";
 constexpr std::string_view trade_prefix = "/trade-service";
-constexpr std::size_t request_id_bytes_max = 128;
 
 std::string jwks_of(const signing_key& key) {
   json_writer out;
@@ -33,13 +31,6 @@ authenticator authenticator_of(const issuer_settings& issuer, const std::string&
   rules.audience = issuer.audience;
   return authenticator{token_verifier{
       std::move(rules), std::make_shared<const verification_keys>(std::get<verification_keys>(std::move(keys)))}};
-}
-
-bool is_request_id(std::string_view text) {
-  return !text.empty() && text.size() <= request_id_bytes_max && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view{"-_.:+/="}.find(c) != std::string_view::npos;
-  });
 }
 
 /// "application/json", with or without charset=utf-8.
@@ -105,8 +96,7 @@ struct api::impl {
                  jwks_of(key),
                  openapi_document(routes())},
         tokens{authenticator_of(services.issuer.settings(), services.jwks)},
-        paths{routes()},
-        id_prefix{random_token(6) + '-'} {
+        paths{routes()} {
     if (const auto wrong = check_routes(routes()); !wrong.empty())
       throw std::logic_error("route table: " + wrong.front());
     for (const auto& row : routes()) {
@@ -127,8 +117,6 @@ struct api::impl {
   std::vector<prepared_route> prepared;  // parallel to routes()
   counter not_found;
   counter method_not_allowed;
-  std::string id_prefix;  // ours, random at start: with a count it makes request ids that are new over restarts
-  std::uint64_t requests = 0;
 
   void handle(const request_ptr& request);
   bool take_names(api_request& request);
@@ -161,16 +149,13 @@ void api::impl::handle(const request_ptr& request) {
 }
 
 bool api::impl::take_names(api_request& r) {
-  auto& names = r.context;
-  names.causation = id_prefix + std::to_string(++requests);
-  names.correlation = names.causation;
-  const auto take = [&r](std::string_view lower, std::string_view name, std::string& into) {
+  const auto& names = r.http.names;
+  r.context.causation = names.request;
+  r.context.correlation = names.correlation;
+  // The server leaves out what is malformed; that is the caller's mistake, and to be told.
+  const auto taken = [&r](std::string_view lower, std::string_view name, const std::string& as) {
     const auto* sent = r.http.header(lower);
-    if (sent == nullptr) return true;
-    if (is_request_id(*sent) && r.http.header_count(lower) == 1) {
-      into = *sent;
-      return true;
-    }
+    if (sent == nullptr || (*sent == as && r.http.header_count(lower) == 1)) return true;
     r.refuse(problem_for(std::vector<field_error>{{field_place::header,
                                                    std::string{name},
                                                    problem_code::validation_header,
@@ -178,9 +163,8 @@ bool api::impl::take_names(api_request& r) {
                                                    {}}}));
     return false;
   };
-  if (!take("x-request-id", "X-Request-ID", names.causation)) return false;
-  names.correlation = names.causation;
-  return take("x-correlation-id", "X-Correlation-ID", names.correlation);
+  return taken("x-request-id", "X-Request-ID", names.request) &&
+         taken("x-correlation-id", "X-Correlation-ID", names.correlation);
 }
 
 bool api::impl::take_route(api_request& r) {

@@ -80,7 +80,7 @@ problem problem_for(const rejected& why, entity_kind asked) {
       out.detail = why.detail;
       break;
     case rejection::shard_moved:
-      out.detail = "The data has just moved to another node; nothing was done.";
+      out.detail = "The data has just moved to another node; look before you repeat, or repeat with the same key.";
       break;
     case rejection::deadline_passed:
       out.detail = "The time for this request was over before it was its turn.";

@@ -28,14 +28,15 @@ class entity_port {
 
   /// Asks an entity. After `wait_ms` without a final answer: the order_answer of an order_stored that came before, else
   /// rejected{storage_unavailable}. rejected{overloaded} at once where the user, organization or shard has no credit
-  /// left.
+  /// left; what the two services below are asked counts against credits of their own.
   virtual void ask(const entity_key& to, message body, const request_context& context, std::int64_t wait_ms,
                    on_answer done) = 0;
   /// price_answer; price zero when there is none.
   virtual void last_price(const std::string& exchange, const std::string& symbol, on_answer done) = 0;
   /// fill_answer, or rejected{not_found} (not at the broker), {order_closed}, {storage_unavailable}.
-  virtual void paper_fill(const order_id& order, money price, std::int64_t quantity, const request_context& context,
-                          std::int64_t wait_ms, on_answer done) = 0;
+  /// `fill.from` is set here. Repeated with its execution_id it is answered as the first time, and fills once;
+  /// rejected{key_reused} when the repeat has another price or quantity.
+  virtual void paper_fill(sb::paper_fill fill, std::int64_t wait_ms, on_answer done) = 0;
   virtual void supervision(std::function<void(tree_node&&)> done) = 0;
   /// False: no such actor. The restart is on its way when it answers.
   virtual void restart_actor(const std::string& id, const request_context& context, std::function<void(bool)> done) = 0;

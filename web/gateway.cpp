@@ -27,38 +27,7 @@ struct restart_in_tree {
   std::function<void(bool)> done;
 };
 
-template <class Count>
-bool below(const Count& counts, const typename Count::key_type& key, std::int32_t max) {
-  const auto found = counts.find(key);
-  return found == counts.end() || found->second < max;
-}
-
-template <class Count>
-void lower(Count& counts, const typename Count::key_type& key) {
-  const auto found = counts.find(key);
-  if (found != counts.end() && --found->second <= 0) counts.erase(found);
-}
-
 }  // namespace
-
-bool credit_book::take(user_id user, organization_id organization, shard_id shard) {
-  if (total_ >= limits_.total || !below(organizations_, organization, limits_.per_organization) ||
-      !below(shards_, shard, limits_.per_shard) || (user && !below(users_, user, limits_.per_user))) {
-    return false;
-  }
-  if (user) ++users_[user];
-  ++organizations_[organization];
-  ++shards_[shard];
-  ++total_;
-  return true;
-}
-
-void credit_book::give_back(user_id user, organization_id organization, shard_id shard) {
-  if (user) lower(users_, user);
-  lower(organizations_, organization);
-  lower(shards_, shard);
-  --total_;
-}
 
 gateway::gateway(credit_limits limits, std::function<boot_ms()> clock, std::function<void(std::function<void()>)> post)
     : credits_{limits},
@@ -147,22 +116,19 @@ void gateway::connect(const node_services& services, caf::actor bridge) {
   }
 }
 
-std::uint64_t gateway::admit(const request_context& context, organization_id organization, shard_id shard,
-                             std::int64_t wait_ms, on_answer& done) {
+std::uint64_t gateway::admit(const credit& wanted, std::int64_t wait_ms, on_answer& done) {
   if (draining_ || !services_) {
     done(rejected{rejection::draining, "this node is starting or stopping"});
     return 0;
   }
-  if (!credits_.take(context.by.user, organization, shard)) {
+  if (!credits_.take(wanted)) {
     done(rejected{rejection::overloaded, "too many requests in flight"});
     return 0;
   }
   const auto request = ++last_request_;
   pending waiting;
   waiting.done = std::move(done);
-  waiting.user = context.by.user;
-  waiting.organization = organization;
-  waiting.shard = shard;
+  waiting.held = wanted;
   pending_.emplace(request, std::move(waiting));
   schedule(request, wait_ms);
   return request;
@@ -199,7 +165,7 @@ void gateway::answered(std::uint64_t request, answer&& body) {
   }
   auto waiting = std::move(found->second);
   pending_.erase(found);
-  credits_.give_back(waiting.user, waiting.organization, waiting.shard);
+  credits_.give_back(waiting.held);
   if (!waiting.done) return;
   const auto* refused = std::get_if<rejected>(&body);
   if (waiting.stored && refused != nullptr && refused->why == rejection::storage_unavailable) {
@@ -212,11 +178,11 @@ void gateway::timed_out(std::uint64_t request) {
   const auto found = pending_.find(request);
   if (found == pending_.end() || !found->second.done) return;
   const auto done = std::exchange(found->second.done, nullptr);
-  if (found->second.stored || found->second.shard < 0) {
+  if (found->second.stored || std::holds_alternative<service_credit>(found->second.held)) {
     // The shard has said that it took the request in, or no shard was asked: nothing is queued for it any more.
     const auto waiting = std::move(found->second);
     pending_.erase(found);
-    credits_.give_back(waiting.user, waiting.organization, waiting.shard);
+    credits_.give_back(waiting.held);
     if (waiting.stored) return done(*waiting.stored);
     done(rejected{rejection::storage_unavailable, "no answer in time: look before you repeat"});
   } else {
@@ -228,14 +194,15 @@ void gateway::shard_ended(shard_id shard) {
   open_.erase(shard);
   std::vector<std::uint64_t> lost;
   for (const auto& [request, waiting] : pending_) {
-    if (waiting.shard == shard) lost.push_back(request);
+    const auto* held = std::get_if<shard_credit>(&waiting.held);
+    if (held != nullptr && held->shard == shard) lost.push_back(request);
   }
   for (const auto request : lost) answered(request, rejected{rejection::storage_unavailable, "the shard restarted"});
 }
 
 void gateway::ask(const entity_key& to, message body, const request_context& context, std::int64_t wait_ms,
                   on_answer done) {
-  const auto request = admit(context, to.organization, shard_of(to), wait_ms, done);
+  const auto request = admit(shard_credit{context.by.user, to.organization, shard_of(to)}, wait_ms, done);
   if (request == 0) return;
   envelope head;
   head.to = to;
@@ -249,15 +216,15 @@ void gateway::ask(const entity_key& to, message body, const request_context& con
 }
 
 void gateway::last_price(const std::string& exchange, const std::string& symbol, on_answer done) {
-  const auto request = admit({}, {}, -1, service_wait_ms, done);
+  const auto request = admit(service_credit::market_data, service_wait_ms, done);
   if (request != 0) caf::anon_send(services_->market, price_query{{gateway_number, request}, exchange, symbol});
 }
 
-void gateway::paper_fill(const order_id& order, money price, std::int64_t quantity, const request_context& context,
-                         std::int64_t wait_ms, on_answer done) {
-  const auto request = admit(context, context.by.organization, -1, wait_ms, done);
-  if (request != 0)
-    caf::anon_send(services_->broker, sb::paper_fill{{gateway_number, request}, order, quantity, price});
+void gateway::paper_fill(sb::paper_fill fill, std::int64_t wait_ms, on_answer done) {
+  const auto request = admit(service_credit::broker, wait_ms, done);
+  if (request == 0) return;
+  fill.from = {gateway_number, request};
+  caf::anon_send(services_->broker, std::move(fill));
 }
 
 void gateway::supervision(std::function<void(tree_node&&)> done) {

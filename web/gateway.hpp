@@ -12,34 +12,9 @@
 
 #include "actors/protocol/node_services.hpp"
 #include "web/backend.hpp"
+#include "web/credit_book.hpp"
 
 namespace sb::web {
-
-/// Requests in flight; beyond them `overloaded`.
-struct credit_limits {
-  std::int32_t per_user = 64;
-  std::int32_t per_organization = 1'024;
-  std::int32_t per_shard = 4'096;
-  std::int32_t total = 16'384;  ///< what belongs to no shard included
-};
-
-/// Counts requests in flight per user, organization and shard. A credit comes back when the shard has answered or is
-/// gone, never by time-out: what a client no longer waits for may still be queued.
-class credit_book {
- public:
-  explicit credit_book(credit_limits limits) : limits_{limits} {}
-  /// False: one of them has no credit left; nothing is taken. user 0: not counted.
-  bool take(user_id user, organization_id organization, shard_id shard);
-  void give_back(user_id user, organization_id organization, shard_id shard);
-  std::int32_t total() const { return total_; }
-
- private:
-  credit_limits limits_;
-  std::unordered_map<user_id, std::int32_t> users_;
-  std::unordered_map<organization_id, std::int32_t> organizations_;
-  std::unordered_map<shard_id, std::int32_t> shards_;
-  std::int32_t total_ = 0;
-};
 
 /// The bridge between the io thread and the actors. Everything but `start` runs on the io thread; answers come to it
 /// through `post`. One timer wheel, driven by on_tick(), answers for whatever does not come back.
@@ -58,13 +33,12 @@ class gateway final : public entity_port {
   void on_tick();
   /// No more requests are taken; answers still come.
   void drain() { draining_ = true; }
-  std::int32_t in_flight() const { return credits_.total(); }
+  std::int32_t in_flight() const { return credits_.in_flight(); }
 
   void ask(const entity_key& to, message body, const request_context& context, std::int64_t wait_ms,
            on_answer done) override;
   void last_price(const std::string& exchange, const std::string& symbol, on_answer done) override;
-  void paper_fill(const order_id& order, money price, std::int64_t quantity, const request_context& context,
-                  std::int64_t wait_ms, on_answer done) override;
+  void paper_fill(sb::paper_fill fill, std::int64_t wait_ms, on_answer done) override;
   void supervision(std::function<void(tree_node&&)> done) override;
   void restart_actor(const std::string& id, const request_context& context, std::function<void(bool)> done) override;
   bool ready() const override;
@@ -72,15 +46,12 @@ class gateway final : public entity_port {
  private:
   struct pending {
     on_answer done;  ///< empty once the client has its answer
-    user_id user;
-    organization_id organization;
-    shard_id shard = -1;
+    credit held;
     std::optional<order_answer> stored;
   };
 
   /// 0: no credit.
-  std::uint64_t admit(const request_context& context, organization_id organization, shard_id shard,
-                      std::int64_t wait_ms, on_answer& done);
+  std::uint64_t admit(const credit& wanted, std::int64_t wait_ms, on_answer& done);
   void answered(std::uint64_t request, answer&& body);
   void timed_out(std::uint64_t request);
   void shard_ended(shard_id shard);

@@ -67,6 +67,10 @@ void write_headers_of(json_writer& out, const route& row) {
     write_header_parameter(out, "Idempotency-Key", "1 to 64 of [A-Za-z0-9._:-], bare or quoted; the client order id.");
     write_header_parameter(out, "Prefer", "respond-async, or wait=0 to wait=30 seconds (RFC 7240).");
   }
+  if (row.body == &tables::paper_fill) {
+    write_header_parameter(out, "Idempotency-Key",
+                           "As for an order; a repeat is answered as the first time and fills once.");
+  }
   if (row.body == &tables::limits) write_header_parameter(out, "If-Match", "The ETag that the caller has seen.");
 }
 
@@ -130,7 +134,8 @@ void write_member(json_writer& out, std::string_view name, std::string_view type
 void write_problem(json_writer& out) {
   out.key(problem_schema).begin_object().member("type", "object");
   out.key("required").begin_array();
-  for (const auto* name : {"type", "title", "status", "detail", "code", "retryable", "action"}) out.string(name);
+  for (const auto* name : {"type", "title", "status", "detail", "code", "retryable", "action", "correlation_id"})
+    out.string(name);
   out.end_array().key("properties").begin_object();
   for (const auto* name : {"type", "title", "detail", "instance", "correlation_id", "order_id", "client_order_id"})
     write_member(out, name, "string");
@@ -141,7 +146,7 @@ void write_problem(json_writer& out) {
     out.string(to_string(action));
   out.end_array().end_object();
   out.key("code").begin_object().member("type", "string").key("enum").begin_array();
-  for (const auto& entry : problem_registry()) out.string(entry.text);
+  for (const auto code : problem_codes()) out.string(code);
   out.end_array().end_object();
   write_member(out, "quantity_max", "integer");
   out.key("errors").begin_object().member("type", "array");

@@ -129,6 +129,20 @@ std::optional<problem> refuse_order(const order_command& command, const field_va
   return refused_by(*traded, command);
 }
 
+std::variant<std::optional<std::string>, problem> read_idempotency_key(const http_request& request) {
+  const auto* field = request.header("idempotency-key");
+  if (field == nullptr) return std::nullopt;
+  std::string_view key = *field;
+  if (key.size() >= 2 && key.front() == '"' && key.back() == '"') key = key.substr(1, key.size() - 2);
+  if (!is_order_key(key) || request.header_count("idempotency-key") != 1) {
+    problem why;
+    why.code = problem_code::idempotency_key_malformed;
+    why.detail = "Idempotency-Key must be one value of 1 to 64 of [A-Za-z0-9._:-], bare or as a quoted string.";
+    return why;
+  }
+  return std::string{key};
+}
+
 std::variant<std::string, problem> read_order_key(const http_request& request, const field_values& body) {
   const bool named = body.has("client_order_id");
   const std::string_view name = named ? body.text("client_order_id") : std::string_view{};
@@ -136,22 +150,16 @@ std::variant<std::string, problem> read_order_key(const http_request& request, c
     return problem_for(std::vector<field_error>{
         body_error("/client_order_id", problem_code::validation_bad_characters, "may have [A-Za-z0-9._:-] only")});
   }
-  const auto* field = request.header("idempotency-key");
-  if (field == nullptr) return named ? std::string{name} : "sb-" + random_token(own_key_bytes);
-
-  std::string_view key = *field;
-  if (key.size() >= 2 && key.front() == '"' && key.back() == '"') key = key.substr(1, key.size() - 2);
-  problem why;
-  if (!is_order_key(key) || request.header_count("idempotency-key") != 1) {
-    why.code = problem_code::idempotency_key_malformed;
-    why.detail = "Idempotency-Key must be one value of 1 to 64 of [A-Za-z0-9._:-], bare or as a quoted string.";
-    return why;
-  }
-  if (named && key != name) {
+  auto given = read_idempotency_key(request);
+  if (auto* why = std::get_if<problem>(&given)) return std::move(*why);
+  auto& key = std::get<std::optional<std::string>>(given);
+  if (!key) return named ? std::string{name} : "sb-" + random_token(own_key_bytes);
+  if (named && *key != name) {
+    problem why;
     why.code = problem_code::idempotency_keys_differ;
     return why;
   }
-  return std::string{key};
+  return std::move(*key);
 }
 
 std::variant<std::int32_t, problem> read_wait(const http_request& request, std::int64_t otherwise) {

@@ -23,8 +23,11 @@ order_command read_order(const field_values& body, const api_settings& settings)
 std::optional<problem> refuse_order(const order_command& command, const field_values& body,
                                     const instrument_master& instruments);
 
-/// The key under which the order is safe to repeat: Idempotency-Key (an RFC 8941 string or bare), client_order_id, both
-/// when they are equal, or a fresh one.
+/// Idempotency-Key: an RFC 8941 string or bare; nullopt without the header.
+std::variant<std::optional<std::string>, problem> read_idempotency_key(const http_request& request);
+
+/// The key under which the order is safe to repeat: Idempotency-Key, client_order_id, both when they are equal, or a
+/// fresh one.
 std::variant<std::string, problem> read_order_key(const http_request& request, const field_values& body);
 
 /// How long the client waits, from Prefer: wait=0..30 in milliseconds, 0 for respond-async alone, else `otherwise`.

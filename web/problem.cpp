@@ -1,5 +1,10 @@
 #include "web/problem.hpp"
 
+#include <algorithm>
+#include <set>
+
+#include "web/server/refusal.hpp"
+
 namespace sb::web {
 namespace {
 
@@ -163,15 +168,34 @@ http_response render(const problem& why) {
   return response;
 }
 
+std::vector<std::string_view> problem_codes() {
+  std::vector<std::string_view> codes;
+  for (const auto& entry : problem_registry()) codes.push_back(entry.text);
+  for (const auto& spec : refusal_specs()) {
+    if (std::find(codes.begin(), codes.end(), spec.code) == codes.end()) codes.push_back(spec.code);
+  }
+  return codes;
+}
+
 std::string problem_catalog() {
   json_writer out;
   out.begin_array();
+  std::set<std::pair<std::string_view, int>> listed;
   for (const auto& entry : problem_registry()) {
+    listed.emplace(entry.text, entry.status);
     out.begin_object();
     out.member("code", entry.text).member("type", std::string_view{problem_type(entry.code)});
     out.member("status", entry.status).member("title", entry.title);
     out.member("retryable", entry.retryable()).member("action", to_string(entry.action));
     out.member("description", entry.description).end_object();
+  }
+  for (const auto& spec : refusal_specs()) {
+    if (!listed.emplace(spec.code, spec.status).second) continue;
+    out.begin_object();
+    out.member("code", spec.code).member("type", std::string_view{problem_type_of(spec.what)});
+    out.member("status", spec.status).member("title", spec.title);
+    out.member("retryable", spec.action == "retry").member("action", spec.action);
+    out.member("description", spec.detail).end_object();
   }
   out.end_array();
   return std::move(out).take();

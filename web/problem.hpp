@@ -80,7 +80,10 @@ http_response render(const problem& why);
 void write_violation(json_writer& out, const violation& what);
 void write_field_error(json_writer& out, const field_error& what);
 
-/// All codes with status, title, action and description, as a JSON array: for the documentation.
+/// Every code of an answer, once each: those of the registry, and those of the HTTP server's own refusals.
+std::vector<std::string_view> problem_codes();
+/// All of them with status, title, action and description, as a JSON array, for the documentation. One that the server
+/// gives another status than the registry has a row for each.
 std::string problem_catalog();
 
 }  // namespace sb::web

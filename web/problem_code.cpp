@@ -145,7 +145,9 @@ constexpr problem_entry registry[] = {
     {c::state_precondition_failed, "STATE_PRECONDITION_FAILED", 412, user, "Precondition failed",
      "If-Match names another version than the present one."},
     {c::state_draining, "STATE_DRAINING", 503, retry, "Shutting down", "The node takes no new work; nothing was done."},
-    {c::state_not_ready, "STATE_NOT_READY", 503, retry, "Not ready", "The node is still starting; nothing was done."},
+    {c::state_not_ready, "STATE_NOT_READY", 503, check, "Not ready",
+     "This node does not have the data at present; another one may, or it will soon. The same key is safe to send "
+     "again."},
     // The broker.
     {c::broker_rejected, "BROKER_REJECTED", 409, user, "Refused by the broker",
      "The broker or the exchange has refused it; detail has the reason."},

@@ -1,7 +1,6 @@
 #include "actors/journal/cluster.hpp"
 
 #include <caf/all.hpp>
-#include <numeric>
 
 #include "actors/protocol/type_ids.hpp"
 
@@ -10,49 +9,20 @@ namespace {
 
 using self_ptr = caf::stateful_actor<cluster_state>*;
 constexpr std::int64_t skew_max_ms = 2'000;
-constexpr std::int64_t anchor_every_ms = 60'000;
 
-void tell_followers(self_ptr self, shard_id shard) {
-  const auto role = shard < shards_per_role ? shard_role::user : shard_role::trade;
-  for (const auto& follower : self->state.followers) {
-    if (follower.role == role) self->send(follower.supervisor, shard_owned{shard});
-  }
-}
-
-void claim_what_is_free(self_ptr self) {
+/// Nobody takes a shard from a node whose lease holds, so the table is read after a lapse only. What was taken is given
+/// up first: the lease comes back with a beat that finds nothing of it here any more.
+bool may_renew(self_ptr self, boot_ms began) {
   auto& state = self->state;
-  std::vector<shard_id> all(static_cast<std::size_t>(shard_count));
-  std::iota(all.begin(), all.end(), 0);
-  const auto heads = state.store->heads(all, state.settings.statement_deadline);
-  const auto wanted = claimable(heads, state.settings.self, state.members, state.owned, state.services.clock().boot);
-  if (wanted.empty()) return;
-  own_ask own;
-  for (const auto& outcome :
-       state.store->claim(wanted, state.settings.self, state.settings.lock_wait, state.settings.statement_deadline)) {
-    if (outcome.status == claim_status::claimed) own.heads.push_back(outcome.head);
-  }
-  if (own.heads.empty()) return;
-  std::vector<shard_id> claimed;
-  for (const auto& head : own.heads) claimed.push_back(head.shard);
-  state.services.log(severity::info, state.vital.id(), "claimed " + std::to_string(claimed.size()) + " shards");
-  self->send(state.services.writer, std::move(own));
-  for (const auto shard : claimed) {
-    state.owned.insert(shard);
-    tell_followers(self, shard);
-  }
-}
-
-void anchor(self_ptr self) {
-  auto& state = self->state;
-  const auto now = state.services.clock().boot;
-  if (!state.settings.anchor || now.value - state.anchored_at.value < anchor_every_ms) return;
-  state.anchored_at = now;
-  auto heads = state.store->heads({state.owned.begin(), state.owned.end()}, state.settings.statement_deadline);
-  std::erase_if(heads,
-                [&](const shard_head& head) { return head.head == 0 || state.anchored[head.shard] == head.head; });
-  if (heads.empty()) return;
-  state.settings.anchor(heads);
-  for (const auto& head : heads) state.anchored[head.shard] = head.head;
+  if (state.held.empty() || began <= state.right.until()) return true;
+  const auto heads = state.store->heads({state.held.begin(), state.held.end()}, state.settings.statement_deadline);
+  auto taken = taken_away(heads, state.settings.self, state.held);
+  if (taken.empty()) return true;
+  state.services.log(
+      severity::warning, state.vital.id(),
+      std::to_string(taken.size()) + " shards were taken while this node did not beat: they are given up");
+  self->send(state.services.writer, disown_ask{std::move(taken)});
+  return false;
 }
 
 void beat(self_ptr self) {
@@ -68,14 +38,16 @@ void beat(self_ptr self) {
                              (trusted ? ": trusted again" : ": no lease until it is right"));
     }
     state.store->heartbeat(state.settings.self, state.settings.statement_deadline);
-    if (trusted) state.right.renewed(began.boot);
+    if (trusted && may_renew(self, began.boot)) state.right.renewed(began.boot);
     const auto beats = state.store->heartbeats(state.settings.statement_deadline);
-    if (std::exchange(state.blind, false)) state.members.blind(state.services.clock().boot);
-    state.members.observe(beats, state.services.clock().boot);
+    const auto read_at = state.services.clock().boot;
+    if (std::exchange(state.blind, false)) state.members.blind(read_at);
+    state.members.observe(beats, read_at);
     self->send(state.services.router, lease_told{state.right.until()});
     for (const auto& listener : state.lease_listeners) self->send(listener, lease_told{state.right.until()});
-    if (trusted) claim_what_is_free(self);
-    anchor(self);
+    state.last_beat =
+        beat_told{std::make_shared<const membership>(state.members), read_at, state.right.until(), trusted};
+    if (state.claims) self->send(state.claims, *state.last_beat);
   } catch (const storage_unavailable& error) {
     state.blind = true;
     state.services.log(severity::warning, state.vital.id(), error.what());
@@ -92,28 +64,25 @@ caf::behavior cluster(self_ptr self, node_services services, membership_settings
   state.members = membership{state.settings.times};
   state.right = lease{state.settings.times};
   state.vital = vitals{state.services.node + "/cluster", "service"};
-  self->send(state.services.writer, subscribe_ask{caf::actor_cast<caf::actor>(self)});
+  self->set_down_handler([self](const caf::down_msg& down) {
+    std::erase_if(self->state.lease_listeners, [&](const caf::actor& listener) { return listener == down.source; });
+  });
   self->send(self, tick{});
   return {
       [self](tick) {
         beat(self);
         self->delayed_send(self, std::chrono::milliseconds{self->state.settings.times.heartbeat_ms}, tick{});
       },
-      [self](const follow_shards& in) {
-        self->state.followers.push_back(in);
-        for (const auto shard : self->state.owned) {
-          const auto role = shard < shards_per_role ? shard_role::user : shard_role::trade;
-          if (role == in.role) self->send(in.supervisor, shard_owned{shard});
-        }
+      [self](const beats_ask& in) {
+        self->state.claims = in.claims;
+        if (self->state.last_beat) self->send(in.claims, *self->state.last_beat);
       },
+      [self](const claimed_told& in) { self->state.held.insert(in.shards.begin(), in.shards.end()); },
+      [self](const shard_gone& in) { self->state.held.erase(in.shard); },
       [self](const subscribe_ask& in) {
         self->state.lease_listeners.push_back(in.subscriber);
+        self->monitor(in.subscriber);
         self->send(in.subscriber, lease_told{self->state.right.until()});
-      },
-      [](const committed_told&) {},
-      [self](const shard_gone& in) {
-        self->state.owned.erase(in.shard);
-        for (const auto& follower : self->state.followers) self->send(follower.supervisor, in);
       },
       [self](const tree_ask& ask) { return self->state.vital.describe(self, ask, self->state.services.clock().boot); },
   };

@@ -1,10 +1,10 @@
 #pragma once
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
-#include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <vector>
 
 #include "actors/journal/journal_actors.hpp"
 #include "runtime/membership.hpp"
@@ -15,16 +15,28 @@ struct membership_settings {
   node_identity self;
   lease_times times;
   std::chrono::milliseconds statement_deadline{5'000};
-  std::chrono::milliseconds lock_wait{1'000};
-  /// Told each minute which of this node's shards have moved, and to which head and hash: the caller signs and keeps
-  /// it, so that a journal that was cut or rewritten later can be found out. Called on the cluster's thread; may be
-  /// empty.
-  std::function<void(const std::vector<shard_head>&)> anchor;
 };
 
-/// This node's place among the nodes: beats, keeps the lease, claims shards that nobody else may hold, and tells the
-/// writer, the router and the shards' supervisors. On its own thread and connection, so that a slow append never delays
-/// a heartbeat.
+/// What a heartbeat found, for whoever claims (actors/journal/claims.hpp). Never leaves the process.
+struct beat_told {
+  std::shared_ptr<const membership> members;
+  boot_ms at;  ///< when the others' beats were read: who is dead is judged as of then
+  boot_ms lease_until;
+  bool clock_trusted = false;
+};
+/// To the cluster: beats go to `claims` from now on, instead of whoever asked before.
+struct beats_ask {
+  caf::actor claims;
+};
+/// From the claims: these shards are this node's from now on; shard_gone follows when one no longer is.
+struct claimed_told {
+  std::vector<shard_id> shards;
+};
+
+/// This node's sign of life: beats, keeps the lease, watches the other nodes' beats, and tells the router, the lease's
+/// listeners and the claims. On its own thread and connection, with nothing else on it: neither a slow append nor a
+/// slow claim delays a heartbeat. A lease that has lapsed is renewed only when the table gives all that this node works
+/// on to this node: another one may have taken a shard while this one was stopped.
 struct cluster_state {
   static inline const char* name = "cluster";
   node_services services;
@@ -33,11 +45,10 @@ struct cluster_state {
   membership members{lease_times{}};
   lease right{lease_times{}};
   vitals vital;
-  std::set<shard_id> owned;
-  std::vector<follow_shards> followers;
+  caf::actor claims;  ///< null until it asks
+  std::optional<beat_told> last_beat;
   std::vector<caf::actor> lease_listeners;
-  std::map<shard_id, std::int64_t> anchored;  ///< head at the last anchor
-  boot_ms anchored_at;
+  std::set<shard_id> held;  ///< claimed, and not known to be gone
   bool blind = false;
   bool clock_trusted = true;
 };
@@ -46,3 +57,7 @@ caf::behavior cluster(caf::stateful_actor<cluster_state>* self, node_services se
                       journal_factory connect);
 
 }  // namespace sb
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::beat_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::beats_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::claimed_told)

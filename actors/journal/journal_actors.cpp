@@ -13,6 +13,10 @@ namespace {
 using writer_ptr = caf::stateful_actor<writer_state>*;
 using reader_ptr = caf::stateful_actor<reader_state>*;
 
+constexpr std::int32_t names_max = 10'000;  // a page of stream names
+constexpr std::int32_t rows_max = 1'000;    // a page of rows
+constexpr std::chrono::milliseconds retry{500};
+
 // ---- writer
 // ----------------------------------------------------------------------------------------------------------------
 
@@ -136,39 +140,83 @@ void read_histories(reader_ptr self) {
   }
   if (!state.histories.empty() && !state.flushing) {
     state.flushing = true;
-    self->delayed_send(self, std::chrono::milliseconds{500}, flush{});
+    self->delayed_send(self, retry, flush{});
   }
 }
 
-contents_told read_contents(reader_ptr self, shard_id shard) {
-  auto& state = self->state;
-  contents_told told;
-  told.streams = std::make_shared<stream_filter>();
-  state.store->each_stream(
-      shard,
-      [&](std::string_view stream) {
-        told.streams->insert(stream);
-        // A risk book watches its reservations only while it lives, so it lives from the start.
-        if (shard >= shards_per_role) return;
-        if (auto key = key_of(stream); key && key->kind == entity_kind::book) told.open_work.push_back(std::move(*key));
-      },
-      state.deadline);
-  if (shard < shards_per_role) return told;
-  // The checkpoint: orders that were open at the projection's cursor, and every order that has moved since.
-  auto after = state.side.cursor("orders", shard);
-  told.open_work = state.side.open_orders(shard);
-  for (;;) {
-    const auto rows = state.store->read_after(shard, after, 1'000, state.deadline);
-    for (const auto& row : rows) {
-      if (auto key = key_of(row.stream); key && key->kind == entity_kind::order)
-        told.open_work.push_back(std::move(*key));
-    }
-    if (rows.size() < 1'000) break;
-    after = rows.back().seq;
+void add_name(shard_id shard, const stream_id& stream, contents_told& found) {
+  found.streams->insert(stream);
+  // A risk book watches its reservations only while it lives, so it lives from the start.
+  if (shard >= shards_per_role) return;
+  if (auto key = key_of(stream); key && key->kind == entity_kind::book) found.open_work.push_back(std::move(*key));
+}
+
+/// The next page of a shard's contents; true when it was the last. Throws storage_unavailable with the reading as it
+/// was, so that the same page can be read again.
+bool read_page(reader_state& state, reader_state::contents_reading& reading) {
+  if (!reading.after_row) {
+    const auto names = state.store->streams_after(reading.shard, reading.last_stream, names_max, state.deadline);
+    for (const auto& stream : names) add_name(reading.shard, stream, reading.found);
+    if (!names.empty()) reading.last_stream = names.back();
+    if (std::ssize(names) == names_max) return false;
+    if (reading.shard < shards_per_role) return true;
+    // The checkpoint: orders that were open at the projection's cursor, and every order that has moved since.
+    const auto cursor = state.side.cursor("orders", reading.shard);
+    for (auto& key : state.side.open_orders(reading.shard)) reading.found.open_work.push_back(std::move(key));
+    reading.after_row = cursor;
+    return false;
   }
-  std::sort(told.open_work.begin(), told.open_work.end());
-  told.open_work.erase(std::unique(told.open_work.begin(), told.open_work.end()), told.open_work.end());
-  return told;
+  const auto rows = state.store->read_after(reading.shard, *reading.after_row, rows_max, state.deadline);
+  for (const auto& row : rows) {
+    if (auto key = key_of(row.stream); key && key->kind == entity_kind::order)
+      reading.found.open_work.push_back(std::move(*key));
+  }
+  if (!rows.empty()) reading.after_row = rows.back().seq;
+  return std::ssize(rows) < rows_max;
+}
+
+/// The next page goes to the end of our own mailbox: whoever asked meanwhile comes first.
+void keep_paging(reader_ptr self, std::chrono::milliseconds after) {
+  auto& state = self->state;
+  if (state.paging || state.contents.empty()) return;
+  state.paging = true;
+  if (after.count() == 0) {
+    self->send(self, tick{});
+  } else {
+    self->delayed_send(self, after, tick{});
+  }
+}
+
+void read_contents(reader_ptr self) {
+  auto& state = self->state;
+  if (state.contents.empty()) return;
+  auto& reading = state.contents.front();
+  try {
+    if (read_page(state, reading)) {
+      auto& work = reading.found.open_work;
+      std::sort(work.begin(), work.end());
+      work.erase(std::unique(work.begin(), work.end()), work.end());
+      self->send(reading.asker, std::move(reading.found));
+      state.contents.pop_front();
+    }
+    keep_paging(self, std::chrono::milliseconds{0});
+  } catch (const storage_unavailable& error) {
+    state.services.log(severity::warning, state.vital.id(), error.what());
+    keep_paging(self, retry);
+  }
+}
+
+void want_contents(reader_ptr self, shard_id shard) {
+  auto& state = self->state;
+  state.vital.count();
+  // A shard that was restarted asks anew; nobody waits for what its former incarnation asked.
+  std::erase_if(state.contents, [&](const auto& reading) { return reading.shard == shard; });
+  reader_state::contents_reading reading;
+  reading.shard = shard;
+  reading.asker = caf::actor_cast<caf::actor>(self->current_sender());
+  reading.found.streams = std::make_shared<stream_filter>();
+  state.contents.push_back(std::move(reading));
+  keep_paging(self, std::chrono::milliseconds{0});
 }
 
 /// Runs a read; when PostgreSQL cannot be reached, sends the same question to ourselves again in a while.
@@ -179,7 +227,7 @@ void try_read(reader_ptr self, const Ask& ask, const caf::strong_actor_ptr& aske
     read();
   } catch (const storage_unavailable& error) {
     self->state.services.log(severity::warning, self->state.vital.id(), error.what());
-    self->delayed_send(self, std::chrono::milliseconds{500}, caf::actor_cast<caf::actor>(asker), ask);
+    self->delayed_send(self, retry, caf::actor_cast<caf::actor>(asker), ask);
   }
 }
 
@@ -194,6 +242,9 @@ caf::behavior writer(writer_ptr self, node_services services, writer_settings se
   state.vital = vitals{state.services.node + "/journal/writer", "service"};
   state.store = connect();
   state.core = std::make_unique<journal_writer>(state.settings.rows_max, state.settings.queue_max);
+  self->set_down_handler([self](const caf::down_msg& down) {
+    std::erase_if(self->state.subscribers, [&](const caf::actor& subscriber) { return subscriber == down.source; });
+  });
   return {
       [self](write_ask& ask) {
         auto& s = self->state;
@@ -232,18 +283,19 @@ caf::behavior writer(writer_ptr self, node_services services, writer_settings se
       [self](const own_ask& ask) {
         writer_events events;
         for (const auto& head : ask.heads) self->state.core->own(head, events);
-        // Whoever worked under the former claim stands after the cluster actor in the tree and was restarted with it;
+        // Whoever worked under the former claim stands after the claims actor in the tree and was restarted with it;
         // those who work under this one must not be told that it is gone.
         std::erase_if(events, [](const writer_event& event) { return std::holds_alternative<shard_lost>(event); });
+        tell(self, events);
+      },
+      [self](const disown_ask& ask) {
+        writer_events events;
+        for (const auto shard : ask.shards) self->state.core->disown(shard, events);
         tell(self, events);
       },
       [self](const subscribe_ask& ask) {
         self->state.subscribers.push_back(ask.subscriber);
         self->monitor(ask.subscriber);
-        self->set_down_handler([self](caf::down_msg& down) {
-          std::erase_if(self->state.subscribers,
-                        [&](const caf::actor& subscriber) { return subscriber == down.source; });
-        });
       },
       [self](drain_ask) {
         auto& s = self->state;
@@ -269,13 +321,9 @@ caf::behavior reader(reader_ptr self, node_services services, read_side side,
     try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker), [&] {
       auto& s = self->state;
       auto rows = std::make_shared<const std::vector<journal_row>>(
-          s.store->read_after(ask.shard, ask.after, 1'000, s.deadline));
+          s.store->read_after(ask.shard, ask.after, rows_max, s.deadline));
       self->send(asker, rows_told{ask.shard, ask.after, std::move(rows)});
     });
-  };
-  const auto on_contents = [self](const caf::actor& asker, const contents_ask& ask) {
-    try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker),
-             [&] { self->send(asker, read_contents(self, ask.shard)); });
   };
   const auto on_cursor = [self](const caf::actor& asker, const cursor_ask& ask) {
     try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker), [&] {
@@ -299,8 +347,11 @@ caf::behavior reader(reader_ptr self, node_services services, read_side side,
       },
       [=](const rows_ask& ask) { on_rows(sender(), ask); },
       [=](const caf::actor& asker, const rows_ask& ask) { on_rows(asker, ask); },
-      [=](const contents_ask& ask) { on_contents(sender(), ask); },
-      [=](const caf::actor& asker, const contents_ask& ask) { on_contents(asker, ask); },
+      [self](const contents_ask& ask) { want_contents(self, ask.shard); },
+      [self](tick) {
+        self->state.paging = false;
+        read_contents(self);
+      },
       [=](const cursor_ask& ask) { on_cursor(sender(), ask); },
       [=](const caf::actor& asker, const cursor_ask& ask) { on_cursor(asker, ask); },
       [self](const snapshot_ask& ask) {

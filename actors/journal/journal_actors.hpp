@@ -1,8 +1,10 @@
 #pragma once
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -57,8 +59,18 @@ struct read_side {
   std::function<void(const std::string& projection, shard_id, std::int64_t seq)> save_cursor;
 };
 /// Reads for everybody else, on its own thread and connection. What cannot be read now is asked again until it can.
+/// A shard's contents can be millions of streams: they are read a page at a time, each page under its own deadline, and
+/// what else waits is served between two pages.
 struct reader_state {
   static inline const char* name = "reader";
+  /// A shard whose contents are being read, and how far.
+  struct contents_reading {
+    shard_id shard = 0;
+    caf::actor asker;
+    contents_told found;
+    stream_id last_stream;                  ///< names up to here are in `found`
+    std::optional<std::int64_t> after_row;  ///< set once all names are read: open orders up to here are in `found`
+  };
   node_services services;
   read_side side;
   std::unique_ptr<journal> store;
@@ -66,6 +78,8 @@ struct reader_state {
   std::chrono::milliseconds deadline{5'000};
   std::vector<history_ask> histories;  ///< read together with the next flush
   bool flushing = false;
+  std::deque<contents_reading> contents;  ///< one for each shard at most; the next page is the front's
+  bool paging = false;
 };
 caf::behavior reader(caf::stateful_actor<reader_state>* self, node_services services, read_side side,
                      std::chrono::milliseconds statement_deadline);

@@ -32,8 +32,7 @@ order_state load_order(projection_state& state, const entity_key& key, std::int6
 }
 
 position load_position(projection_state& state, const position_key& key) {
-  for (const auto& row :
-       state.models->list_positions(key.organization, key.account, state.settings.statement_deadline)) {
+  for (const auto& row : state.tables.positions(key.organization, key.account, state.settings.statement_deadline)) {
     if (row.exchange == key.exchange && row.symbol == key.symbol && row.product_type == word(key.product))
       return position_of(row);
   }
@@ -44,13 +43,14 @@ void start_over(projection_state& state, shard_id shard) {
   state.core->drop(shard);
   state.dirty.erase(shard);
   state.gaps.erase(shard);
+  state.parked.erase(shard);
   state.unknown.insert(shard);
 }
 
 void read_cursors(projection_state& state) {
   if (state.unknown.empty()) return;
   std::map<shard_id, std::int64_t> cursors;
-  for (const auto& cursor : state.models->cursors(projection_name, state.settings.statement_deadline))
+  for (const auto& cursor : state.tables.cursors(projection_name, state.settings.statement_deadline))
     cursors[cursor.shard] = cursor.seq;
   for (const auto shard : std::exchange(state.unknown, {})) {
     state.core->follow(shard, cursors[shard]);
@@ -76,29 +76,66 @@ void read_gaps(projection_state& state, boot_ms now) {
   }
 }
 
-void write_changes(self_ptr self) {
-  auto& state = self->state;
-  for (const auto& [shard, since] : std::map<shard_id, boot_ms>{state.dirty}) {
-    auto taken = state.core->take(shard);
-    for (const auto& trouble : taken.unreadable) state.services.log(severity::alarm, state.vital.id(), trouble);
-    postgres::projection_batch batch;
-    batch.projection = projection_name;
-    batch.shard = shard;
-    batch.expected = taken.cursor_before;
-    batch.seq = taken.cursor;
-    for (const auto& order : taken.orders) batch.orders.push_back(row_of(order));
-    for (const auto& held : taken.positions) batch.positions.push_back(row_of(held));
-    bool applied = false;
+/// Writes what was folded of a shard. False when the cursor in the table is not where this fold began.
+bool write_shard(projection_state& state, shard_id shard) {
+  auto taken = state.core->take(shard);
+  for (const auto& trouble : taken.unreadable) state.services.log(severity::alarm, state.vital.id(), trouble);
+  postgres::projection_batch batch;
+  batch.projection = projection_name;
+  batch.shard = shard;
+  batch.expected = taken.cursor_before;
+  batch.seq = taken.cursor;
+  for (const auto& order : taken.orders) batch.orders.push_back(row_of(order));
+  for (const auto& held : taken.positions) batch.positions.push_back(row_of(held));
+  return state.tables.apply(batch, state.settings.statement_deadline);
+}
+
+bool is_data_error(const storage_unavailable& error) {
+  const auto* statement = dynamic_cast<const postgres::statement_error*>(&error);
+  return statement != nullptr && statement->is_data_error();
+}
+
+void park(projection_state& state, shard_id shard, const journal_row& row, const std::string& why) {
+  state.core->drop(shard);
+  state.unknown.erase(shard);
+  const auto now = state.services.clock();
+  state.parked[shard] = {row.seq, "row " + std::to_string(row.seq) + " of " + row.stream + ": " + why, now.boot,
+                         now.wall};
+  state.services.log(severity::alarm, state.vital.id(),
+                     "PostgreSQL refuses what shard " + std::to_string(shard) + " makes of row " +
+                         std::to_string(row.seq) + ", stream " + row.stream + "; the shard is parked: " + why);
+}
+
+/// PostgreSQL refused a batch, and does not say which row it was: one at a time from the cursor shows it.
+void find_refused_row(projection_state& state, shard_id shard) {
+  start_over(state, shard);
+  read_cursors(state);
+  const auto rows =
+      state.store->read_after(shard, state.core->position_of(shard), rows_at_once, state.settings.statement_deadline);
+  for (const auto& row : rows) {
     try {
-      applied = state.models->apply(batch, state.settings.statement_deadline);
-    } catch (const storage_unavailable&) {
-      start_over(state, shard);  // whether it was written is not known: the cursor in the table says
-      throw;
-    }
-    if (!applied) {
+      state.core->fold(shard, {row});
+      if (!write_shard(state, shard)) return start_over(state, shard);
+    } catch (const storage_unavailable& error) {
       start_over(state, shard);
-    } else {
-      state.dirty.erase(shard);
+      if (!is_data_error(error)) throw;
+      return park(state, shard, row, error.what());
+    }
+  }
+}
+
+void write_changes(projection_state& state) {
+  for (const auto& [shard, since] : std::map<shard_id, boot_ms>{state.dirty}) {
+    try {
+      if (write_shard(state, shard)) {
+        state.dirty.erase(shard);
+      } else {
+        start_over(state, shard);
+      }
+    } catch (const storage_unavailable& error) {
+      start_over(state, shard);  // whether it was written is not known: the cursor in the table says
+      if (!is_data_error(error)) throw;
+      find_refused_row(state, shard);
     }
   }
 }
@@ -108,9 +145,15 @@ void tell_age(projection_state& state) {
   const auto now = state.services.clock().boot;
   std::int64_t age = 0;
   for (const auto& [shard, since] : state.dirty) age = std::max(age, now.value - since.value);
+  for (const auto& [shard, parked] : state.parked) age = std::max(age, now.value - parked.since.value);
   std::int64_t lag = 0;
   for (const auto& [shard, head] : state.head) {
-    if (state.core->follows(shard)) lag += std::max<std::int64_t>(0, head - state.core->position_of(shard));
+    const auto parked = state.parked.find(shard);
+    if (parked != state.parked.end()) {
+      lag += std::max<std::int64_t>(0, head - parked->second.seq + 1);
+    } else if (state.core->follows(shard)) {
+      lag += std::max<std::int64_t>(0, head - state.core->position_of(shard));
+    }
   }
   state.observe(age, lag);
 }
@@ -127,24 +170,54 @@ void work(self_ptr self) {
     }
     read_cursors(state);
     read_gaps(state, now);
-    write_changes(self);
+    write_changes(state);
   } catch (const storage_unavailable& error) {
     state.services.log(severity::warning, state.vital.id(), error.what());
   }
   tell_age(state);
 }
 
+std::string path_of(const projection_state& state, shard_id shard) {
+  return state.vital.id() + "/shard-" + std::to_string(shard);
+}
+
+tree_node describe(self_ptr self, const tree_ask& ask) {
+  auto& state = self->state;
+  auto node = state.vital.describe(self, ask, state.services.clock().boot);
+  for (const auto& [shard, parked] : state.parked) {
+    tree_node child;
+    child.id = path_of(state, shard);
+    child.kind = "service";
+    child.shard = shard;
+    child.state = "parked";
+    child.failure = parked.why;
+    child.failed_at = parked.since_wall;
+    node.children.push_back(std::move(child));
+  }
+  node.children_count = std::ssize(node.children);
+  return node;
+}
+
+/// An operator's word: the cause is mended, the shard is tried again.
+bool restart_shard(projection_state& state, const std::string& id) {
+  for (const auto& [shard, parked] : state.parked) {
+    if (path_of(state, shard) != id) continue;
+    start_over(state, shard);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 caf::behavior projection_actor(self_ptr self, node_services services, projection_settings settings,
                                std::function<std::unique_ptr<journal>()> connect,
-                               std::function<std::unique_ptr<postgres::read_models>()> connect_models,
-                               projection_observer observe) {
+                               std::function<projection_tables()> connect_tables, projection_observer observe) {
   auto& state = self->state;
   state.services = std::move(services);
   state.settings = settings;
   state.store = connect();
-  state.models = connect_models();
+  state.tables = connect_tables();
   state.observe = std::move(observe);
   state.vital = vitals{state.services.node + "/projection", "service"};
   state.core = std::make_unique<projection>(
@@ -153,7 +226,7 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
       [self](const position_key& key) { return load_position(self->state, key); });
   const auto me = caf::actor_cast<caf::actor>(self);
   self->send(state.services.writer, subscribe_ask{me});
-  self->send(state.services.cluster, follow_shards{shard_role::trade, me});
+  self->send(state.services.claims, follow_shards{shard_role::trade, me});
   self->delayed_send(self, settings.every, tick{});
   return {
       [self](const shard_owned& in) { start_over(self->state, in.shard); },
@@ -180,7 +253,8 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
         work(self);
         self->delayed_send(self, self->state.settings.every, tick{});
       },
-      [self](const tree_ask& ask) { return self->state.vital.describe(self, ask, self->state.services.clock().boot); },
+      [self](const tree_ask& ask) { return describe(self, ask); },
+      [self](const restart_ask& ask) { return restart_shard(self->state, ask.id); },
   };
 }
 

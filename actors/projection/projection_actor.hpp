@@ -22,17 +22,35 @@ struct projection_settings {
   std::chrono::milliseconds poll{1'000};
 };
 /// What the projection tells the node: its age in milliseconds (0 when it has all that it was told of) and its lag in
-/// rows.
+/// rows. A parked shard counts in both.
 using projection_observer = std::function<void(std::int64_t age_ms, std::int64_t lag_rows)>;
+
+/// What the projection needs of the read models (storage/postgres/read_models.hpp has the contracts). Every call throws
+/// storage_unavailable; postgres::statement_error with a data error says that PostgreSQL refuses what is in the batch.
+struct projection_tables {
+  std::function<bool(const postgres::projection_batch&, deadline within)> apply;
+  std::function<std::vector<postgres::shard_cursor>(const std::string& projection, deadline within)> cursors;
+  std::function<std::vector<postgres::position_row>(organization_id, account_id, deadline within)> positions;
+};
 
 /// Keeps the read models `orders` and `positions`: folds committed trade rows (runtime/projection.hpp) and writes them
 /// with the cursor in one transaction. On its own thread and connections (spawn it detached).
+///
+/// A row that PostgreSQL refuses parks its shard: everything before the row is written, an alarm names it, the tree
+/// shows the shard as parked under this actor, and the other shards go on. restart_ask of that path, a restart, or a
+/// new claim of the shard tries again from its cursor.
 struct projection_state {
   static inline const char* name = "projection";
+  struct parked_shard {
+    std::int64_t seq = 0;  ///< of the refused row
+    std::string why;
+    boot_ms since;
+    wall_ms since_wall;
+  };
   node_services services;
   projection_settings settings;
   std::unique_ptr<journal> store;
-  std::unique_ptr<postgres::read_models> models;
+  projection_tables tables;
   std::unique_ptr<projection> core;
   projection_observer observe;
   vitals vital;
@@ -40,12 +58,12 @@ struct projection_state {
   std::map<shard_id, boot_ms> dirty;      ///< folded but not written, since when
   std::set<shard_id> gaps;                ///< to be read from the journal
   std::set<shard_id> unknown;             ///< owned, cursor not read yet
+  std::map<shard_id, parked_shard> parked;
   boot_ms polled;
 };
 caf::behavior projection_actor(caf::stateful_actor<projection_state>* self, node_services services,
                                projection_settings settings, std::function<std::unique_ptr<journal>()> connect,
-                               std::function<std::unique_ptr<postgres::read_models>()> connect_models,
-                               projection_observer observe);
+                               std::function<projection_tables()> connect_tables, projection_observer observe);
 
 /// A row of the read model, and back. The way back keeps what lists show: no violations and no fill ids.
 postgres::order_row row_of(const projected_order& order);

@@ -54,7 +54,7 @@ caf::behavior settlement_actor(self_ptr self, node_services services, settlement
   const auto me = caf::actor_cast<caf::actor>(self);
   self->send(state.services.router, gateway_ready{settlement_gateway, me});
   self->send(state.services.writer, subscribe_ask{me});
-  self->send(state.services.cluster, follow_shards{shard_role::trade, me});
+  self->send(state.services.claims, follow_shards{shard_role::trade, me});
   self->delayed_send(self, std::chrono::milliseconds{tick_ms}, tick{});
   return {
       [self](const shard_owned& in) {

@@ -185,6 +185,7 @@ constexpr bool known(broker_answered::outcome value) {
     case broker_answered::outcome::not_sent:
     case broker_answered::outcome::unknown:
     case broker_answered::outcome::not_found:
+    case broker_answered::outcome::blocked:
       return true;
   }
   return false;

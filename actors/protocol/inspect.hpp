@@ -370,7 +370,7 @@ typename Inspector::result_type inspect(Inspector& f, broker_call& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, paper_fill& x) {
-  return f(caf::meta::type_name("paper_fill"), x.from, x.order, x.quantity, x.price);
+  return f(caf::meta::type_name("paper_fill"), x.from, x.order, x.quantity, x.price, x.execution_id);
 }
 
 // ---- to market data

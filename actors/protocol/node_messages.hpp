@@ -46,9 +46,13 @@ struct forget_ask {
   shard_id shard = 0;
   stream_id stream;
 };
-/// From the cluster actor: this node has claimed these shards.
+/// From the claims actor: this node has claimed these shards.
 struct own_ask {
   std::vector<shard_head> heads;
+};
+/// From the cluster actor: somebody else has claimed these shards; the subscribers are told shard_gone of each.
+struct disown_ask {
+  std::vector<shard_id> shards;
 };
 /// Committed rows go to the subscriber from now on, as committed_told.
 struct subscribe_ask {
@@ -193,6 +197,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::barrier_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::hurry_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::forget_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::own_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::disown_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::subscribe_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::committed_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::drain_ask)

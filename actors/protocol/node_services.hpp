@@ -25,7 +25,8 @@ struct node_services {
   caf::actor router;
   caf::actor writer;
   caf::actor reader;
-  caf::actor cluster;
+  caf::actor cluster;  ///< the lease
+  caf::actor claims;   ///< which shards this node has
   caf::actor market;
   caf::actor broker;
 

@@ -18,6 +18,7 @@ void perform(self_ptr self, output& out) {
     const node_services& services;
 
     void operator()(append_out& append) const {
+      state.watch.appending(state.core->key(), append);
       self->send(services.writer, write_ask{state.number, stream_of(state.core->key()), std::move(append)});
     }
     void operator()(const hurry_out&) const {
@@ -73,19 +74,23 @@ caf::message_handler deliveries(self_ptr self, const std::variant<Bodies...>*) {
 }  // namespace
 
 caf::behavior entity_host(self_ptr self, node_services services, caf::actor shard, entity_key key,
-                          std::shared_ptr<std::unique_ptr<entity>> body, std::size_t queue_max) {
+                          std::shared_ptr<std::unique_ptr<entity>> body, std::size_t queue_max, predecessor former) {
   auto& state = self->state;
   state.services = std::move(services);
   state.shard = std::move(shard);
   state.number = shard_of(key);
+  state.former = former;
   state.core.emplace(std::move(key), std::move(*body), queue_max);
 
   caf::message_handler own{
       [self](const history_told& told) {
-        drive(self,
-              [&](entity_core& core, outputs& out) { core.recover(*told.history, self->state.services.clock(), out); });
+        self->state.watch.replayed(self->state.core->key(), *told.history);
+        drive(self, [&](entity_core& core, outputs& out) {
+          core.recover(*told.history, self->state.former, self->state.services.clock(), out);
+        });
       },
       [self](const write_told& told) {
+        self->state.watch.appended(told.verdict);
         drive(self,
               [&](entity_core& core, outputs& out) { core.appended(told.verdict, self->state.services.clock(), out); });
       },
@@ -105,6 +110,12 @@ caf::behavior entity_host(self_ptr self, node_services services, caf::actor shar
         const bool retire = core.can_retire();
         self->send(self->state.shard, retire_told{stream_of(core.key()), retire, core.version() > 0});
         if (retire) self->quit(caf::exit_reason::normal);
+      },
+      [self](const restart_ask&) {
+        outputs out;
+        self->state.core->abandon(rejection::storage_unavailable, "the entity is restarted by an operator", out);
+        out.push_back(fail_out{"restarted by an operator"});
+        for (auto& item : out) perform(self, item);
       },
       [self](end_entity) { self->quit(caf::exit_reason::normal); },
   };

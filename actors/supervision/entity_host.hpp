@@ -7,6 +7,7 @@
 
 #include "actors/protocol/node_messages.hpp"
 #include "actors/protocol/node_services.hpp"
+#include "actors/protocol/pause_points.hpp"
 
 namespace sb {
 
@@ -20,9 +21,12 @@ struct entity_host_state {
   std::optional<entity_core> core;
   std::map<std::int32_t, boot_ms> alarms;  ///< the latest setting of each; an earlier one that still fires is stale
   shard_id number = 0;
+  predecessor former = predecessor::lost;
   bool reported = false;
+  pause::stream_watch watch;
 };
 caf::behavior entity_host(caf::stateful_actor<entity_host_state>* self, node_services services, caf::actor shard,
-                          entity_key key, std::shared_ptr<std::unique_ptr<entity>> body, std::size_t queue_max);
+                          entity_key key, std::shared_ptr<std::unique_ptr<entity>> body, std::size_t queue_max,
+                          predecessor former);
 
 }  // namespace sb

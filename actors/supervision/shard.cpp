@@ -54,15 +54,16 @@ void hold(self_ptr self, shard_state::slot& entry, caf::message content) {
 }
 
 /// A new incarnation. The caller has made sure that nothing of the former one can still be stored.
-void spawn_entity(self_ptr self, shard_state::slot& entry) {
+void spawn_entity(self_ptr self, shard_state::slot& entry, predecessor former) {
   auto& state = self->state;
   const auto stream = stream_of(entry.key);
   auto body = std::make_shared<std::unique_ptr<entity>>(state.make(entry.key, state.services.next_incarnation()));
   const auto queue_max = entry.key.kind == entity_kind::book ? state.rules.book_queue_max : state.rules.queue_max;
   entry.host = self->spawn<caf::lazy_init>(entity_host, state.services, caf::actor_cast<caf::actor>(self), entry.key,
-                                           std::move(body), queue_max);
+                                           std::move(body), queue_max, former);
   self->monitor(entry.host);
   entry.is = phase::live;
+  entry.restart_asked = false;
   if (state.streams->may_contain(stream)) {
     self->send(state.services.reader, history_ask{state.number, stream, entry.host});
   } else {
@@ -81,7 +82,8 @@ shard_state::slot& slot_of(self_ptr self, const entity_key& key) {
   auto [found, fresh] = state.slots.try_emplace(stream_of(key));
   if (fresh) {
     found->second.key = key;
-    spawn_entity(self, found->second);
+    const bool lost = state.inherited.erase(found->first) > 0;
+    spawn_entity(self, found->second, lost ? predecessor::lost : predecessor::retired);
   }
   found->second.used = state.services.clock().boot;
   keep_ticking(self);
@@ -118,20 +120,29 @@ void wake_some(self_ptr self) {
   }
 }
 
+/// It has said its last: what it sent before is resolved, then it is replayed.
+void replay_behind_barrier(self_ptr self, shard_state::slot& entry) {
+  self->send(entry.host, end_entity{});
+  entry.host = nullptr;
+  entry.is = phase::fencing;
+  self->send(self->state.services.writer, barrier_ask{self->state.number, stream_of(entry.key)});
+}
+
 void failed(self_ptr self, const entity_failed& in) {
   auto& state = self->state;
   const auto found = state.slots.find(in.stream);
   if (found == state.slots.end()) return;
   auto& entry = found->second;
+  if (!entry.host) return;  // said already, by the entity itself or by its end
+  if (entry.restart_asked) return replay_behind_barrier(self, entry);
   const auto now = state.services.clock();
   ++state.failures;
   state.last_failure = in.stream + ": " + in.why;
   state.failed_at = now.wall;
   state.services.log(severity::warning, state.vital.id(), "entity " + in.stream + " failed: " + in.why);
-  self->send(entry.host, end_entity{});
-  entry.host = nullptr;
-  auto& window = state.crashes.try_emplace(in.stream, state.rules.crashes).first->second;
-  if (!window.allow(now.boot)) {
+  if (!state.crashes.allow(in.stream, now.boot)) {
+    self->send(entry.host, end_entity{});
+    entry.host = nullptr;
     entry.is = phase::parked;
     state.parked_because[in.stream] = in.why;
     state.services.log(severity::alarm, state.vital.id(), "entity " + in.stream + " is parked: " + in.why);
@@ -140,8 +151,7 @@ void failed(self_ptr self, const entity_failed& in) {
     }
     return;
   }
-  entry.is = phase::fencing;
-  self->send(state.services.writer, barrier_ask{state.number, in.stream});
+  replay_behind_barrier(self, entry);
 }
 
 void fire_alarms(self_ptr self, boot_ms now) {
@@ -186,7 +196,8 @@ tree_node describe(self_ptr self, const tree_ask& ask) {
   return node;
 }
 
-/// An operator's word: a parked entity gets another chance.
+/// An operator's word: a parked entity gets another chance, a live one is replayed. False when it is not in memory:
+/// then its next message replays it anyway.
 bool restart_entity(self_ptr self, const std::string& id) {
   auto& state = self->state;
   const auto prefix = state.vital.id() + "/";
@@ -194,12 +205,23 @@ bool restart_entity(self_ptr self, const std::string& id) {
   const auto stream = id.substr(prefix.size());
   const auto found = state.slots.find(stream);
   if (found == state.slots.end()) return false;
-  state.crashes.erase(stream);
+  state.crashes.forget(stream);
   state.parked_because.erase(stream);
-  if (found->second.is == phase::parked) {
-    found->second.is = phase::fencing;
-    self->send(state.services.writer, barrier_ask{state.number, stream});
-    return true;
+  state.services.log(severity::warning, state.vital.id(), "entity " + stream + " is restarted by an operator");
+  auto& entry = found->second;
+  switch (entry.is) {
+    case phase::live:
+    case phase::leaving:  // if it retires first, it has ended as well
+      entry.is = phase::leaving;
+      entry.restart_asked = true;
+      self->send(entry.host, restart_ask{id});
+      return true;
+    case phase::parked:
+      entry.is = phase::fencing;
+      self->send(state.services.writer, barrier_ask{state.number, stream});
+      return true;
+    case phase::fencing:
+      return true;
   }
   return false;
 }
@@ -211,6 +233,7 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
   state.services = std::move(services);
   state.number = number;
   state.rules = rules;
+  state.crashes = crash_windows{rules.crashes};
   state.make = std::move(make);
   const bool trade = number >= shards_per_role;
   state.vital = vitals{state.services.node + (trade ? "/trade/shard-" : "/user/shard-") + std::to_string(number),
@@ -240,7 +263,7 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         const auto found = s.slots.find(in.stream);
         if (found == s.slots.end() || found->second.is != phase::fencing) return;
         s.streams->insert(in.stream);
-        spawn_entity(self, found->second);
+        spawn_entity(self, found->second, predecessor::lost);
         pass_held(self, found->second);
       },
       [self](const contents_told& in) {
@@ -249,6 +272,7 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         s.open = true;
         s.streams = in.streams;
         s.to_wake.assign(in.open_work.begin(), in.open_work.end());
+        for (const auto& key : in.open_work) s.inherited.insert(stream_of(key));
         self->send(s.services.router, shard_open{s.number});
         wake_some(self);
         for (auto& content : std::exchange(s.early, {})) route(self, std::move(content));
@@ -277,6 +301,7 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         const auto found = s.slots.find(in.stream);
         if (found == s.slots.end() || found->second.is != phase::leaving) return;
         auto& entry = found->second;
+        if (entry.restart_asked && !in.retired) return;  // it ends all the same, and says so next
         if (in.stored) s.streams->insert(in.stream);
         if (!in.retired) {
           entry.is = phase::live;
@@ -285,7 +310,7 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
           self->send(s.services.writer, forget_ask{s.number, in.stream});
           s.slots.erase(found);
         } else {
-          spawn_entity(self, entry);
+          spawn_entity(self, entry, entry.restart_asked ? predecessor::lost : predecessor::retired);
           pass_held(self, entry);
         }
       },

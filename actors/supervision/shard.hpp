@@ -6,11 +6,12 @@
 #include <map>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "actors/protocol/node_services.hpp"
 #include "actors/protocol/vitals.hpp"
-#include "domain/supervision/restart_window.hpp"
+#include "actors/supervision/crash_windows.hpp"
 
 namespace sb {
 
@@ -35,7 +36,7 @@ struct shard_state {
 
   enum class phase : std::uint8_t {
     live,     ///< messages are passed on (it queues itself while it recovers)
-    leaving,  ///< asked to retire: messages are held until it has answered
+    leaving,  ///< asked to retire, or to end for a restart: messages are held until it has answered
     fencing,  ///< its last append is being resolved: messages are held
     parked,   ///< failed too often: messages are refused until an operator restarts it
   };
@@ -44,6 +45,7 @@ struct shard_state {
     caf::actor host;
     phase is = phase::live;
     boot_ms used;
+    bool restart_asked = false;  ///< by an operator: its end does not count as a failure
     std::vector<caf::message> held;
   };
   struct set_alarm {
@@ -60,8 +62,10 @@ struct shard_state {
   std::vector<caf::message> early;
   std::shared_ptr<stream_filter> streams;
   std::deque<entity_key> to_wake;
+  /// Open work of a former owner that has not been recovered here yet; whatever else comes back retired under us.
+  std::unordered_set<stream_id> inherited;
   std::unordered_map<stream_id, slot> slots;
-  std::unordered_map<stream_id, restart_window> crashes;
+  crash_windows crashes{restart_intensity{}};
   std::unordered_map<stream_id, std::string> parked_because;
   std::multimap<boot_ms, set_alarm> alarms;
   boot_ms tick_due;  ///< of the earliest tick that is set; 0: none

@@ -28,7 +28,7 @@ caf::actor start_shards(parent self, const node& n, shard_role role) {
   const supervisor_spec spec{
       n->plan.self.node + "/" + name, name, restart_strategy::one_for_one, n->plan.shard_restarts, {}};
   auto shards = self->spawn(supervisor, n->plan.clock, n->plan.log, spec, start);
-  caf::anon_send(n->services.cluster, follow_shards{role, shards});
+  caf::anon_send(n->services.claims, follow_shards{role, shards});
   return shards;
 }
 
@@ -66,6 +66,8 @@ supervisor_spec control_tree(const std::shared_ptr<node_tree>& n) {
            [n, &s, &p](parent self) {
              return s.cluster = self->spawn<caf::detached>(cluster, s, p.cluster, p.connect);
            }},
+          {"claims",
+           [n, &s, &p](parent self) { return s.claims = self->spawn<caf::detached>(claims, s, p.claims, p.connect); }},
           {"market-data",
            [n, &s, &p](parent self) { return s.market = self->spawn(market_data, s, p.broker.instruments, p.feed); }},
           {"broker", [n](parent self) { return start_broker(self, n); }},
@@ -74,7 +76,7 @@ supervisor_spec control_tree(const std::shared_ptr<node_tree>& n) {
           {"settlement", [n, &s, &p](parent self) { return self->spawn(settlement_actor, s, p.settlement); }},
           {"projection",
            [n, &s, &p](parent self) {
-             return self->spawn<caf::detached>(projection_actor, s, p.projection, p.connect, p.connect_models,
+             return self->spawn<caf::detached>(projection_actor, s, p.projection, p.connect, p.connect_tables,
                                                p.projected);
            }},
           {"gateway", [n, &s, &p](parent self) { return p.start_gateway(self, s); }},

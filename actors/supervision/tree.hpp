@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 
+#include "actors/journal/claims.hpp"
 #include "actors/journal/cluster.hpp"
 #include "actors/journal/journal_actors.hpp"
 #include "actors/projection/projection_actor.hpp"
@@ -29,6 +30,7 @@ struct node_plan {
   writer_settings writer;
   append_observer appended;
   membership_settings cluster;
+  claim_settings claims;
   shard_rules shards;
   order_rules orders;
   book_rules books;
@@ -36,7 +38,7 @@ struct node_plan {
   feed_factory feed;
   settlement_settings settlement;
   projection_settings projection;
-  std::function<std::unique_ptr<postgres::read_models>()> connect_models;
+  std::function<projection_tables()> connect_tables;
   projection_observer projected;
   /// Starts the actor that answers the edge. It is given the services, and must send gateway_ready to the router
   /// itself.

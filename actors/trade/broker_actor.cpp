@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 
+#include "actors/protocol/pause_points.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "actors/trade/market_messages.hpp"
 
@@ -98,7 +99,7 @@ struct answer_reading {
     out.view = whole_view(broker, id, c.broker_order_id)
                    .value_or(broker_view{broker_view::state::canceled, c.broker_order_id, {}, {}, {}});
   }
-  void operator()(const broker::blocked&) const { out.what = outcome::not_found; }
+  void operator()(const broker::blocked&) const { out.what = outcome::blocked; }
   void operator()(const broker::already_closed& closed) const {
     out.what = outcome::seen;
     out.view = view_of(closed.order);
@@ -127,6 +128,8 @@ void answer_fill(self_ptr self, const broker_state::asked& asked, const external
   switch (std::get<external_fill_refusal>(told)) {
     case external_fill_refusal::order_not_found:
       return refuse(rejection::not_found, "the broker has no such order");
+    case external_fill_refusal::execution_reused:
+      return refuse(rejection::key_reused, "this execution was told with another price or quantity");
     case external_fill_refusal::order_closed:
       return refuse(rejection::order_closed, "nothing is left of the order at the broker");
     case external_fill_refusal::not_external:
@@ -171,7 +174,11 @@ void let_go(self_ptr self, const paper_output& output) {
   if (found == state.waiting.end()) return;
   const auto asked = std::move(found->second);
   state.waiting.erase(found);
-  if (const auto* fill = std::get_if<external_fill_answer>(&output.body)) return answer_fill(self, asked, *fill);
+  if (const auto* fill = std::get_if<external_fill_answer>(&output.body)) {
+    pause::fill_answers();
+    return answer_fill(self, asked, *fill);
+  }
+  pause::broker_answers(asked.what);
   broker_answered answer;
   answer.of = asked.what;
   answer.incarnation = asked.incarnation;
@@ -226,6 +233,7 @@ void take_call(self_ptr self, const broker_call& call) {
   if (call.what == broker_verb::place && state.waiting.size() >= waiting_max) {
     return not_sent(self, call, "too many calls wait for the broker");
   }
+  pause::broker_called(call.what);
   const auto token = ++state.last_token;
   state.waiting.emplace(token, broker_state::asked{call.order, call.incarnation, call.what, {}, now});
   const auto& c = call.command;
@@ -259,13 +267,14 @@ void take_fill(self_ptr self, const paper_fill& in) {
     self->send(state.services.router, in.from, rejected{rejection::not_found, "the broker has no such order"});
     return;
   }
+  pause::fill_called();
   const auto token = ++state.last_token;
   broker_state::asked asked;
   asked.order = order_key(orders.front().order.organization, in.order);
   asked.fill_for = in.from;
   asked.since = now;
   state.waiting.emplace(token, std::move(asked));
-  state.batch.emplace_back(paper_request<external_fill>{token, {in.order, in.price, in.quantity, {}}});
+  state.batch.emplace_back(paper_request<external_fill>{token, {in.order, in.price, in.quantity, in.execution_id}});
   schedule(self);
 }
 

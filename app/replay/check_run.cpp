@@ -19,6 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds statement_deadline{10'000};
+constexpr milliseconds reach_deadline{3'000};
 constexpr milliseconds pause{250};
 constexpr std::int32_t page_rows = 2'000;
 
@@ -28,6 +29,11 @@ node_identity self() { return {"replay", ::getpid()}; }
 
 check_run::check_run(const std::string& conninfo, std::filesystem::path paper_log)
     : journal_{conninfo, self()}, projections_{conninfo, self()}, paper_log_{std::move(paper_log)} {}
+
+void check_run::require_sources() {
+  journal_.heads({0}, reach_deadline);
+  if (!std::ifstream{paper_log_, std::ios::binary}) throw std::runtime_error{paper_log_.string() + ": cannot be opened"};
+}
 
 std::vector<check_result> check_run::until_quiet(std::span<const acknowledged_order> orders, milliseconds at_most) {
   const auto until = std::chrono::steady_clock::now() + at_most;

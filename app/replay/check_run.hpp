@@ -20,6 +20,9 @@ class check_run {
  public:
   check_run(const std::string& conninfo, std::filesystem::path paper_log);
 
+  /// Throws std::runtime_error, within seconds, when the journal or the broker's log cannot be read now.
+  void require_sources();
+
   /// Reads on until all checks hold and, at the latest after `at_most`, answers what is then wrong: before the last
   /// orders and projections have come to rest some checks cannot hold. A database or file that cannot be read is a
   /// failed check.

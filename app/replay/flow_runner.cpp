@@ -38,9 +38,11 @@ std::int64_t flow_runner::now_ms() const {
 
 void flow_runner::run() {
   began_ = clock::now();
-  const auto figures = [this] {
-    return progress::figures{schedule_.finished_rows(), flow_.rows.size(), http_.in_flight(), tally_.retries_429,
-                             tally_.retries_503 + tally_.retries_lost};
+  const progress::remark remark = [this] {
+    auto text = "in flight " + std::to_string(http_.in_flight()) + "  429: " + std::to_string(tally_.retries_429);
+    const auto others = tally_.retries_503 + tally_.retries_lost;
+    if (others != 0) text += "  503 or no answer: " + std::to_string(others);
+    return text;
   };
   while (!schedule_.finished()) {
     ask_for_tokens();
@@ -56,10 +58,10 @@ void flow_runner::run() {
         wait = std::clamp(milliseconds{*at - now_ms()}, milliseconds{0}, idle_wait);
     }
     http_.run(wait);
-    progress_.show(figures());
+    progress_.show(schedule_.finished_rows(), flow_.rows.size(), remark);
   }
   tally_.took = milliseconds{now_ms()};
-  progress_.close(figures());
+  progress_.close(schedule_.finished_rows(), flow_.rows.size(), remark);
   count_fills();
 }
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "app/progress.hpp"
 #include "app/replay/http_client.hpp"
 #include "app/replay/order_flow.hpp"
-#include "app/replay/progress.hpp"
 #include "app/replay/schedule.hpp"
 #include "app/replay/tally.hpp"
 #include "app/replay/trading_floor.hpp"

@@ -8,14 +8,14 @@
 #include <stdexcept>
 #include <utility>
 
+#include "app/input_file.hpp"
+#include "app/progress.hpp"
 #include "app/replay/check_run.hpp"
 #include "app/replay/demo_file.hpp"
-#include "app/replay/flow_file.hpp"
 #include "app/replay/flow_runner.hpp"
 #include "app/replay/http_client.hpp"
 #include "app/replay/instrument_file.hpp"
 #include "app/replay/order_flow.hpp"
-#include "app/replay/progress.hpp"
 #include "app/replay/tally.hpp"
 #include "app/replay/trading_floor.hpp"
 
@@ -25,13 +25,14 @@ namespace {
 /// Half of what the demo's accounts allow for one order, so that no price inside a band breaks that limit.
 constexpr money value_max{5'000'000 * money::unit};
 constexpr std::chrono::seconds request_deadline{30};
+constexpr std::size_t flow_bytes_max = std::size_t{1} << 30U;
 
 void require(bool right, const std::string& what) {
   if (!right) throw std::runtime_error{what};
 }
 
 replay::order_flow read_flow(const replay_options& options) {
-  auto parsed = replay::parse_order_flow(replay::read_flow_file(options.file), options.rows_max);
+  auto parsed = replay::parse_order_flow(read_input_file(options.file, flow_bytes_max), options.rows_max);
   if (!parsed.mistakes.empty()) {
     std::string all = options.file.string() + ": not an order flow";
     for (const auto& mistake : parsed.mistakes) all += "\n  " + mistake;
@@ -50,8 +51,12 @@ std::string name_from_time() {
   return text;
 }
 
+replay::check_run sources_of(const replay_options& options) {
+  return {options.conninfo, options.data_dir / "paper" / "book.log"};
+}
+
 bool run_checks(const replay_options& options, std::span<const replay::acknowledged_order> orders) {
-  replay::check_run checks{options.conninfo, options.data_dir / "paper" / "book.log"};
+  auto checks = sources_of(options);
   std::cout << "\nchecks\n" << std::flush;
   bool green = true;
   for (const auto& result : checks.until_quiet(orders, options.quiet_within)) {
@@ -71,6 +76,7 @@ bool run_flow(const replay_options& options) {
   const auto demo = replay::read_demo_file(options.demo_file);
   auto base_url = options.base_url;
   while (base_url.ends_with('/')) base_url.pop_back();
+  sources_of(options).require_sources();  // before anything is placed that nobody could check
   replay::http_client http{base_url, options.connections, request_deadline};
   auto floor = replay::prepare_floor(http, demo, options.accounts, options.organizations, run);
   const replay::order_mapping mapping{flow, std::move(instruments), floor.accounts.size(), value_max};
@@ -78,7 +84,7 @@ bool run_flow(const replay_options& options) {
   std::cout << "run " << run << ": " << flow.rows.size() << " events of " << flow.orders << " orders over "
             << floor.accounts.size() << " accounts to " << base_url << '\n'
             << std::flush;
-  replay::progress shown{std::cerr, ::isatty(STDERR_FILENO) == 1};
+  progress shown{std::cerr, ::isatty(STDERR_FILENO) == 1};
   replay::flow_runner runner{flow, mapping, floor, http, shown, {run, options.speed, options.patience}};
   runner.run();
   const bool answers_green = replay::is_green(runner.counts(), options.outage_allowed);
@@ -96,6 +102,7 @@ int run_replay(const replay_options& options) {
   bool green = false;
   try {
     require(!options.conninfo.empty(), "the checks need the node's database: set STOCKSBLITZ_DATABASE");
+    if (options.only_checks) sources_of(options).require_sources();
     green = options.only_checks ? run_checks(options, {}) : run_flow(options);
   } catch (const std::exception& error) {
     std::cerr << "replay: " << error.what() << '\n';

@@ -145,6 +145,11 @@ money reserve_price(const order_command& command) {
 }
 money reserve_value(const order_command& command) { return saturating_mul(reserve_price(command), command.quantity); }
 
+bool is_priced(const order_command& command, wall_ms now, std::int64_t reference_age_max_ms) {
+  return command.type != order_type::market ||
+         (command.reference_price.ticks > 0 && now.value - command.reference_at.value <= reference_age_max_ms);
+}
+
 bool is_closed(order_status status) {
   switch (status) {
     case s::filled:

@@ -58,6 +58,8 @@ struct order_command {
 /// protection on top.
 money reserve_price(const order_command& command);
 money reserve_value(const order_command& command);
+/// There is a price at which the order can be valued now: a MARKET order needs a reference price, not older than that.
+bool is_priced(const order_command& command, wall_ms now, std::int64_t reference_age_max_ms);
 
 enum class order_status : std::uint8_t {
   none = 0,

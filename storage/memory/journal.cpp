@@ -195,17 +195,17 @@ std::vector<journal_row> memory_journal::read_after(shard_id shard, std::int64_t
   return {state->rows.begin() + from, state->rows.begin() + to};
 }
 
-void memory_journal::each_stream(shard_id shard, const std::function<void(std::string_view)>& each, deadline) {
+std::vector<stream_id> memory_journal::streams_after(shard_id shard, const stream_id& after, std::int32_t limit,
+                                                     deadline) {
+  const auto lock = reach();
   std::vector<stream_id> names;
-  {
-    const auto lock = reach();
-    if (const auto* const state = store_->find(shard)) {
-      for (const auto& [name, versions] : state->streams) {
-        if (versions.contains(1)) names.push_back(name);
-      }
-    }
+  const auto* const state = store_->find(shard);
+  if (state == nullptr) return names;
+  for (auto stream = state->streams.upper_bound(after); stream != state->streams.end(); ++stream) {
+    if (std::ssize(names) == limit) break;
+    if (stream->second.contains(1)) names.push_back(stream->first);
   }
-  for (const auto& name : names) each(name);
+  return names;
 }
 
 void memory_journal::save_snapshot(shard_id shard, const stored_snapshot& snapshot, deadline) {

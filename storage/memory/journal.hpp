@@ -66,7 +66,8 @@ class memory_journal final : public journal {
   std::vector<stream_history> read_streams(shard_id shard, const std::vector<stream_id>& streams,
                                            deadline within) override;
   std::vector<journal_row> read_after(shard_id shard, std::int64_t after, std::int32_t limit, deadline within) override;
-  void each_stream(shard_id shard, const std::function<void(std::string_view)>& each, deadline within) override;
+  std::vector<stream_id> streams_after(shard_id shard, const stream_id& after, std::int32_t limit,
+                                       deadline within) override;
   void save_snapshot(shard_id shard, const stored_snapshot& snapshot, deadline within) override;
   void heartbeat(const node_identity& self, deadline within) override;
   std::vector<node_heartbeat> heartbeats(deadline within) override;

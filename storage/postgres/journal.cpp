@@ -81,8 +81,6 @@ returning next_id - $2::bigint)"};
 
 constexpr statement read_clock{"journal_clock", "select (extract(epoch from clock_timestamp()) * 1000)::bigint"};
 
-constexpr std::int32_t streams_per_page = 10'000;
-
 digest to_digest(std::string_view bytes) {
   digest hash{};
   if (bytes.size() != hash.size()) throw std::logic_error("a stored hash is not 32 bytes long");
@@ -278,15 +276,13 @@ std::vector<journal_row> postgres_journal::read_after(shard_id shard, std::int64
   return out;
 }
 
-void postgres_journal::each_stream(shard_id shard, const std::function<void(std::string_view)>& each, deadline within) {
-  const auto until = from_now(within);
-  std::string last;
-  for (;;) {
-    const auto page = connection_.run(list_streams, parameters{}.int4(shard).text(last).int4(streams_per_page), until);
-    for (int row = 0; row < page.rows(); ++row) each(page.bytes(row, 0));
-    if (page.rows() < streams_per_page) return;
-    last = page.text(page.rows() - 1, 0);
-  }
+std::vector<stream_id> postgres_journal::streams_after(shard_id shard, const stream_id& after, std::int32_t limit,
+                                                       deadline within) {
+  const auto rows = connection_.run(list_streams, parameters{}.int4(shard).text(after).int4(limit), from_now(within));
+  std::vector<stream_id> out;
+  out.reserve(static_cast<std::size_t>(rows.rows()));
+  for (int row = 0; row < rows.rows(); ++row) out.push_back(rows.text(row, 0));
+  return out;
 }
 
 void postgres_journal::save_snapshot(shard_id shard, const stored_snapshot& snapshot, deadline within) {

@@ -188,10 +188,15 @@ create table positions (
 with (fillfactor = 80);
 )";
 
+constexpr const char* orders_absent_sql = R"(
+create index orders_absent on orders (shard, trading_day) where state = 'absent';
+)";
+
 constexpr migration steps[] = {
     {1, "journal", journal_sql},
     {2, "directory", directory_sql},
     {3, "read_models", read_models_sql},
+    {4, "orders_absent", orders_absent_sql},
 };
 
 }  // namespace

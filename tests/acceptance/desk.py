@@ -76,7 +76,7 @@ class Desk:
         return self.platform.post("/ops/paper/fills", {"order": order_id, "price": price, "quantity": quantity})
 
 
-def in_threads(count, work):
+def in_threads(count, work, within=180):
     """work(0) … work(count - 1) at once; their results in that order. Any failure is raised here."""
     results = [None] * count
     failures = []
@@ -93,7 +93,7 @@ def in_threads(count, work):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=180)
+        thread.join(timeout=within)
         assert not thread.is_alive(), "a client thread hangs"
     if failures:
         raise failures[0]

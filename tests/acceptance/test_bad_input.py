@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import socket
+import subprocess
 import tarfile
 import time
 
@@ -27,6 +28,7 @@ def problem_of(answer):
     problem = answer.json()
     assert answer.headers["Content-Type"].startswith("application/problem+json"), answer.text
     assert problem["status"] == answer.status_code and problem["code"] and problem["detail"]
+    assert problem["correlation_id"] == answer.headers["X-Correlation-ID"] and answer.headers["X-Request-ID"]
     return problem
 
 
@@ -132,6 +134,41 @@ def test_all_mistakes_at_once(desk):
                         "/product_type"}
 
 
+LIMITS = [  # rows as JSON text; pointer
+    ('{"limit_type":"open_orders","limit_value":-1}', "/limits/0/limit_value"),
+    ('{"limit_type":"single_order_value","limit_value":-0.01}', "/limits/0/limit_value"),
+    ('{"limit_type":"single_order_value","limit_value":"-1"}', "/limits/0/limit_value"),
+    ('{"limit_type":"daily_trading_limit","limit_value":-9223372036854775809}', "/limits/0/limit_value"),
+    ('{"limit_type":"open_orders","limit_value":1},{"limit_type":"open_orders","limit_value":2}', "/limits/1/limit_type"),
+    ('{"limit_type":"open_orders","limit_value":1},{"limit_type":"open_orders","limit_value":1}', "/limits/1/limit_type"),
+    ('{"limit_type":"allowed_symbols","allowed":["SBIN"]},{"limit_type":"allowed_symbols","allowed":[]}', "/limits/1/limit_type"),
+]
+
+
+@pytest.mark.parametrize("rows, pointer", LIMITS, ids=[row[0][:60] for row in LIMITS])
+def test_limits_that_cannot_be(desk, rows, pointer):
+    """Negative ones and the same type twice: refused by name, and those that are set stay."""
+    assert desk.set_limits("account", open_orders=7).status_code == 200
+    body = f'{{"scope":"account","scope_id":{desk.account},"limits":[{rows}]}}'
+    answer = desk.admin.request("PUT", "/api/trading-limits", data=body, headers={"Content-Type": "application/json"})
+    problem = problem_of(answer)
+    assert answer.status_code in (400, 422) and pointer in [error["pointer"] for error in problem["errors"]], answer.text
+    shown = desk.admin.get(f"/api/trading-limits?scope=account&scope_id={desk.account}").json()["data"][0]["limits"]
+    assert shown == [{"limit_type": "open_orders", "limit_value": 7}]
+
+
+def test_a_refusal_has_the_names_of_its_request(node, desk):
+    """Also of a request that was refused before anybody looked at what it wants."""
+    names = {"X-Request-ID": "req-1", "X-Correlation-ID": "saga-1", "Content-Type": "application/json"}
+    for status, method, path, body in ((413, "POST", "/trades/place-order", b" " * 70000), (413, "POST", "/trades/place-order", b" " * 8193),
+                                       (400, "GET", "/trades/%00", None), (404, "GET", "/nothing", None), (200, "GET", "/trades", None)):
+        answer = desk.trader.request(method, path, data=body, headers=names)
+        assert answer.status_code == status, answer.text
+        assert (answer.headers["X-Request-ID"], answer.headers["X-Correlation-ID"]) == ("req-1", "saga-1"), path
+        if status != 200:
+            assert problem_of(answer)["correlation_id"] == "saga-1"
+
+
 def test_unknown_account(desk):
     answer = desk.trader.place(desk.order(trading_account_id=987654321))
     assert (answer.status_code, problem_of(answer)["code"]) == (404, "ACCOUNT_NOT_FOUND")
@@ -212,11 +249,43 @@ def test_forged_tokens(node, desk):
         assert node.client().get("/auth/me", headers={"Authorization": scheme}).status_code == 401, scheme
 
 
-def test_a_token_ends(plant):
-    """A token is refused once its time is over, also by a node that has it in its cache. A restart with another key refuses all."""
+def signed_by_the_node(node, token, **claims):
+    """The token with other claims, signed with the node's own key: as if it had been issued at another time."""
+    header, old, _ = token.split(".")
+    text = f"{header}.{encoded({**decoded(old), **claims})}"
+    signing = ["openssl", "dgst", "-sha256", "-sign", node.data / "token-key.pem"]
+    der = subprocess.run(signing, input=text.encode(), capture_output=True, check=True, timeout=60).stdout
+    return f"{text}.{encoded(numbers_of(der))}"
+
+
+def numbers_of(der):
+    """The two numbers of an ECDSA signature as JWS has them: 32 bytes each. `der` is SEQUENCE { INTEGER r, INTEGER s }."""
+    assert der[0] == 0x30 and der[1] == len(der) - 2 and der[2] == 0x02
+    second = 4 + der[3]
+    assert der[second] == 0x02 and second + 2 + der[second + 1] == len(der)
+    r, s = (int.from_bytes(part, "big") for part in (der[4:second], der[second + 2:]))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def test_a_token_ends(node, desk):
+    """A token of ours is refused once its time is over, for reads and for orders. The same token an hour later is good, so that it
+    is nothing else that is refused."""
+    token = desk.trader.token
+    now = int(time.time())
+    good = node.client(signed_by_the_node(node, token, iat=now, exp=now + 3600))
+    assert good.get("/auth/me").status_code == 200, good.get("/auth/me").text
+    ended = node.client(signed_by_the_node(node, token, iat=now - 7200, exp=now - 3600))
+    for answer in (ended.get("/auth/me"), ended.place(desk.order()), ended.get("/trades")):
+        assert (answer.status_code, problem_of(answer)["code"]) == (401, "AUTH_TOKEN_EXPIRED"), answer.text
+        assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    assert desk.usage("organization")["orders_today"] == 0
+
+
+def test_a_new_key_ends_all_tokens(plant):
+    """After a start with another key no token of the old one is good."""
     node = plant.new_node()
     token = node.platform.token
-    assert decoded(token.split(".")[1])["exp"] > time.time()
+    assert node.client(token).get("/auth/me").status_code == 200
     assert node.stop() == 0
     node.data.joinpath("token-key.pem").unlink()
     node.start()
@@ -256,7 +325,7 @@ RAW = [
 
 @pytest.mark.parametrize("request_bytes", RAW, ids=range(len(RAW)))
 def test_requests_that_are_none(node, request_bytes):
-    """Refused with a 4xx or 505 and the connection closed, whatever it would have said next."""
+    """Refused with a 4xx or 505 and the connection closed, whatever it would have said next; with a name to ask us about it."""
     with socket.create_connection(("127.0.0.1", node.ports[0]), timeout=30) as connection:
         connection.sendall(request_bytes + b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
         connection.shutdown(socket.SHUT_WR)
@@ -267,7 +336,12 @@ def test_requests_that_are_none(node, request_bytes):
         except ConnectionResetError:
             pass
     assert (b"\r\n" + heard).count(b"\r\nHTTP/1.1 ") <= 1 and b"live" not in heard, heard
-    assert heard == b"" or heard.startswith((b"HTTP/1.1 4", b"HTTP/1.1 505")), heard
+    if heard == b"":
+        return
+    assert heard.startswith((b"HTTP/1.1 4", b"HTTP/1.1 505")), heard
+    head, _, body = heard.partition(b"\r\n\r\n")
+    fields = dict(line.split(": ", 1) for line in head.decode("ascii").split("\r\n")[1:])
+    assert fields["X-Request-ID"] and json.loads(body)["correlation_id"] == fields["X-Correlation-ID"], heard
 
 
 # ---- corpora

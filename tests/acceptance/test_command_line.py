@@ -55,7 +55,8 @@ def test_serve_with_a_database_that_is_not_there(binary, root, tmp_path):
 def test_replay_that_cannot_start(binary, root, tmp_path):
     """No database, no file: exit code 2 and a line that says why."""
     for arguments, conninfo in ((["replay", tmp_path / "absent.csv"], f"host={tmp_path} dbname=nowhere"),
-                                (["replay", "--only-checks", "--data", tmp_path], None)):
+                                (["replay", "--only-checks", "--data", tmp_path], None),
+                                (["replay", "--only-checks", "--data", tmp_path], f"host={tmp_path} dbname=nowhere")):
         told = run(binary, root, *arguments, conninfo=conninfo)
         assert told.returncode == 2 and len(told.stderr.splitlines()) >= 1, told.stdout + told.stderr
 

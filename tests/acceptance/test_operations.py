@@ -54,7 +54,8 @@ def trial_node(shared_plant):
     assert node.stop() == 0
 
 
-PARTS = ["user shard", "trade shard", "broker", "settlement", "projection", "router", "cluster", "journal/reader", "journal/writer"]
+PARTS = ["user shard", "trade shard", "broker", "settlement", "projection", "router", "cluster", "journal/reader", "journal/writer",
+         "gateway"]
 
 
 def entities(node, role):

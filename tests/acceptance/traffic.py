@@ -25,6 +25,7 @@ class Traffic:
         self.never_sent = {}  # order id → body; denied because of a fault, as the client was told
         self.uncertain = {}  # client order id → body
         self.refused = []  # 503 answers
+        self.nothing_done = {}  # client order id → a 503 answer to placing it that says `retry`: it must not be stored
         self.lost = 0
         self.surprises = []
         self.stopping = threading.Event()
@@ -78,8 +79,8 @@ class Traffic:
         except Exception as failure:  # a fault of this test must not pass as silence
             self.surprises.append(repr(failure))
 
-    def _sent(self, call):
-        """The answer, or None for a lost connection or a 503."""
+    def _sent(self, call, refusals=None):
+        """The answer, or None for a lost connection or a 503, which is put into `refusals`."""
         try:
             answer = call()
         except requests.RequestException:
@@ -90,15 +91,21 @@ class Traffic:
         if answer.status_code == 503:
             with self.lock:
                 self.refused.append(answer)
+            if refusals is not None:
+                refusals.append(answer)
             self.stopping.wait(0.1)
             return None
         return answer
 
     def _place(self, order):
-        answer = self._sent(lambda: self.desk.trader.place(order))
+        refusals = []
+        answer = self._sent(lambda: self.desk.trader.place(order), refusals)
         if answer is None:
             with self.lock:
                 self.uncertain[order["client_order_id"]] = order
+                for refusal in refusals:
+                    if refusal.json()["action"] == "retry":
+                        self.nothing_done[order["client_order_id"]] = refusal
             return None
         with self.lock:
             if answer.status_code == 403 and answer.json()["code"] in NEVER_SENT:
@@ -108,6 +115,7 @@ class Traffic:
                 assert answer.json()["order_id"] not in self.never_sent
                 self.acknowledged[answer.json()["order_id"]] = order
                 self.uncertain.pop(order["client_order_id"], None)
+                self.nothing_done.pop(order["client_order_id"], None)
             else:
                 self.surprises.append((answer.status_code, answer.text))
                 return None
@@ -132,6 +140,12 @@ class Traffic:
                 self.fills[answer.json()["fill_id"]] = (order_id, answer.json()["quantity"])
         elif answer.status_code != 409:
             self.surprises.append((answer.status_code, answer.text))
+
+    def check_nothing_done(self):
+        """Of what a 503 with `retry` said that nothing was done nothing is stored. Before resolve(), which sends it again."""
+        for client_order_id, refusal in self.nothing_done.items():
+            stored = self.desk.trader.get("/trades/" + refusal.json()["order_id"])
+            assert stored.status_code == 404, f"{client_order_id}: refused with {refusal.text}, stored as {stored.text}"
 
     def resolve(self):
         """Sends again what was uncertain: the same key is safe. Afterwards everything is known."""

@@ -166,6 +166,59 @@ SCENARIO("an entity that keeps failing is parked until an operator restarts it")
   REQUIRE(last<order_answer>(node, back) != nullptr);
 }
 
+SCENARIO("an operator restarts an entity that lives") {
+  virtual_node node;
+  node.grant(virtual_node::trader);
+  const auto waiting = node.ask(key_of_order("a"), node.order("a", 10));
+  node.settle_down();
+  REQUIRE(node.broker_calls.size() == 1);
+  const auto shard = "virtual/trade/shard-" + std::to_string(shard_of(shard_role::trade, virtual_node::organization));
+  const auto restart = [&](const std::string& path) {
+    caf::scoped_actor me{node.system};
+    auto asked = me->request(node.shard_actor(shard_role::trade), caf::infinite, restart_ask{path});
+    node.settle_down();
+    bool out = false;
+    asked.receive([&](bool done) { out = done; }, [](caf::error&) { FAIL("no answer"); });
+    return out;
+  };
+  const auto path = shard + "/" + stream_of(key_of_order("a"));
+  const auto spawned = node.services.incarnations->load();
+  REQUIRE(restart(path));
+  THEN("it is replayed, and who waited for it is told to look") {
+    REQUIRE(node.services.incarnations->load() == spawned + 1);
+    REQUIRE(last<rejected>(node, waiting) != nullptr);
+    REQUIRE(last<rejected>(node, waiting)->why == rejection::storage_unavailable);
+    const auto look = node.ask(key_of_order("a"), get_order{});
+    node.settle_down();
+    REQUIRE(last<order_answer>(node, look) != nullptr);
+    REQUIRE(last<order_answer>(node, look)->order.command.quantity == 10);
+  }
+  THEN("its open work is taken up: the order is asked for, and never sent again") {
+    node.advance(1'500ms);
+    REQUIRE(node.broker_calls.size() > 1);
+    for (std::size_t i = 1; i < node.broker_calls.size(); ++i) REQUIRE(node.broker_calls[i].what == broker_verb::query);
+  }
+  THEN("a request that comes with the restart is held, not refused") {
+    caf::anon_send(node.shard_actor(shard_role::trade), restart_ask{path});
+    const auto look = node.ask(key_of_order("a"), get_order{});
+    node.settle_down();
+    REQUIRE(last<order_answer>(node, look) != nullptr);
+  }
+  THEN("restarts are no failures: it is not parked, however often") {
+    for (int again = 0; again < 5; ++again) REQUIRE(restart(path));
+    caf::scoped_actor me{node.system};
+    auto tree = me->request(node.shard_actor(shard_role::trade), caf::infinite, tree_ask{});
+    node.settle_down();
+    tree.receive([](tree_node& told) { REQUIRE(told.failure.empty()); }, [](caf::error&) { FAIL("no answer"); });
+    const auto look = node.ask(key_of_order("a"), get_order{});
+    node.settle_down();
+    REQUIRE(last<order_answer>(node, look) != nullptr);
+  }
+  THEN("what is not in memory cannot be restarted") {
+    REQUIRE_FALSE(restart(shard + "/" + stream_of(key_of_order("b"))));
+  }
+}
+
 SCENARIO("an idle order retires and comes back from the journal") {
   virtual_node node;
   node.grant(virtual_node::trader);

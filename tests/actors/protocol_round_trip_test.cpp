@@ -209,7 +209,7 @@ void visit_samples(Visit visit) {
   visit(get_account{});
   visit(sb::alarm{3});
   visit(broker_call{broker_verb::cancel, {{7}, entity_kind::account, some_order}, 5, command, "B-1", {6}});
-  visit(paper_fill{{1, 2}, some_order, 3, {4}});
+  visit(paper_fill{{1, 2}, some_order, 3, {4}, "e-1"});
   visit(price_query{{1, 2}, "NSE", "INFY"});
   visit(rejected{rejection::draining, some_text});
   visit(order_seen);
@@ -366,7 +366,7 @@ TEST_CASE("an enumerator that nobody knows is refused on arrival", "[protocol]")
   CHECK(refused(rejected{beyond(rejection::draining), ""}));
   CHECK(refused(check_permission_request{{3}, {12}, beyond(trade_action::view)}));
   CHECK(refused(broker_answered{beyond(broker_verb::query), 0, {}, {}, ""}));
-  CHECK(refused(broker_answered{{}, 0, beyond(broker_answered::outcome::not_found), {}, ""}));
+  CHECK(refused(broker_answered{{}, 0, beyond(broker_answered::outcome::blocked), {}, ""}));
   CHECK(refused(broker_reported{1, {beyond(broker_view::state::expired), "", "", "", {}}}));
   CHECK(refused(reserve_answered{1, 1, {beyond(reserve_answer::verdict::too_late), {}, {}}}));
   CHECK(refused(settle_request{{0, 1, {{beyond(order_fact::kind::absent), 1, "", 0, {}, {}, {}, {}}}}}));

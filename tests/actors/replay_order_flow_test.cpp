@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "app/replay/flow_file.hpp"
+#include "app/input_file.hpp"
 #include "app/replay/instrument_file.hpp"
 #include "app/replay/order_flow.hpp"
 
@@ -208,15 +208,21 @@ TEST_CASE("a mapping without anything to map to is refused") {
   CHECK_THROWS_AS((order_mapping{order_flow{}, {equity("X", 1)}, 1, value_max}), std::invalid_argument);
 }
 
-TEST_CASE("a file that is not there or no whole xz is refused by name") {
-  CHECK_THROWS_WITH(read_flow_file("/nonexistent/flow.csv"), Catch::Matchers::Contains("/nonexistent/flow.csv"));
-  CHECK_THROWS_WITH(read_flow_file("/nonexistent/flow.csv.xz"), Catch::Matchers::Contains("cannot be opened"));
+TEST_CASE("a file that is not there, is no whole xz or is too large is refused by name") {
+  const auto path = recording();
+  CHECK_THROWS_WITH(read_input_file("/nonexistent/flow.csv", 1'000),
+                    Catch::Matchers::Contains("/nonexistent/flow.csv: cannot be opened"));
+  CHECK_THROWS_WITH(read_input_file("/nonexistent/flow.csv.xz", 1'000), Catch::Matchers::Contains("cannot be opened"));
+  CHECK_THROWS_WITH(read_input_file(SB_SOURCE_DIR "/config/instruments.csv", 100),
+                    Catch::Matchers::Contains("instruments.csv: larger than"));
+  if (path.empty()) return;
+  CHECK_THROWS_WITH(read_input_file(path, 100'000), Catch::Matchers::Contains("unpacked"));
 }
 
 TEST_CASE("the whole recording becomes orders that our instruments take") {
   const auto path = recording();
   if (path.empty()) return;
-  const auto parsed = parse_order_flow(read_flow_file(path), 0);
+  const auto parsed = parse_order_flow(read_input_file(path, std::size_t{64} << 20U), 0);
   REQUIRE(parsed.mistakes.empty());
   const auto& flow = parsed.flow;
   CHECK(flow.rows.size() == 50'180);

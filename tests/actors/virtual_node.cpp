@@ -16,7 +16,7 @@ class fragile final : public entity {
     return inner_->replay(event, at, why);
   }
   bool restore(const stored_snapshot& snapshot, std::string& why) override { return inner_->restore(snapshot, why); }
-  void recovered(turn& now, bool fresh) override { inner_->recovered(now, fresh); }
+  void recovered(turn& now, predecessor former) override { inner_->recovered(now, former); }
   void handle(const delivery& in, turn& now) override {
     if (throw_at_ > 0 && --throw_at_ == 0) throw std::logic_error{"state that is not to be trusted"};
     inner_->handle(in, now);

@@ -341,6 +341,20 @@ SCENARIO("in an external market only what is told from outside trades") {
       CHECK(first == again);
       CHECK(desk.the_order("o1").filled_quantity == 4);
     }
+    THEN("another price or quantity under its id is refused") {
+      const external_fill_answer refused = external_fill_refusal::execution_reused;
+      CHECK(told({"o1", rupees(149'980), 4, "x-1"}) == refused);
+      CHECK(told({"o1", rupees(149'990), 3, "x-1"}) == refused);
+      CHECK(told({"o1", rupees(149'990), 5, "x-1"}) == refused);
+      CHECK(desk.the_order("o1").filled_quantity == 4);
+    }
+    THEN("one that was cut down to what was left is told again as it was told") {
+      const auto cut = told({"o1", rupees(149'990), 100, "x-2"});
+      CHECK(std::get<broker::fill>(cut).quantity == 6);
+      CHECK(told({"o1", rupees(149'990), 100, "x-2"}) == cut);
+      CHECK(told({"o1", rupees(149'990), 5, "x-2"}) == external_fill_answer{external_fill_refusal::execution_reused});
+      CHECK(told({"o1", rupees(149'990), 4, "x-1"}) == first);
+    }
   }
   GIVEN("fills that cannot be") {
     using why = external_fill_refusal;

@@ -30,8 +30,8 @@ class counter final : public entity {
     count_ = std::stoll(snapshot.body);
     return true;
   }
-  void recovered(turn& now, bool fresh) override {
-    if (!fresh) now.at_once(alarm_out{9, 1});
+  void recovered(turn& now, predecessor former) override {
+    if (former != predecessor::none) now.at_once(alarm_out{9, 1});
   }
   void handle(const delivery& in, turn& now) override {
     if (std::holds_alternative<sb::alarm>(in.body)) busy_ = true;
@@ -181,7 +181,7 @@ SCENARIO("an entity is what its stream makes of it") {
     core.deliver(in, s.now(), out);
     CHECK(out.empty());
     CHECK(core.recovering());
-    core.recover({stream_of(counter_key), std::nullopt, s.rows}, s.now(), out);
+    core.recover({stream_of(counter_key), std::nullopt, s.rows}, predecessor::lost, s.now(), out);
     const auto* reply = std::get_if<reply_out>(&out.at(2));  // after the alarm of the recovery and committed()'s
     REQUIRE(reply != nullptr);
     CHECK(std::get<user_answer>(reply->body).user.version == 2);

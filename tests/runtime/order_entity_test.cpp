@@ -482,8 +482,15 @@ SCENARIO("fills are facts: counted once, whenever they come") {
     CHECK(d.replies<fill_answer>(8).front().fill.fill_id == "F2");
     CHECK(d.replies<fill_answer>(8).front().order.order.filled_quantity == 50);
   }
-  WHEN("a fill on purpose is no news") {
+  WHEN("a fill on purpose is told again") {
     d.broker_reports(broker_view::state::working, {fill("F1", 40)}, client(8));
+    CHECK_FALSE(d.appending());
+    REQUIRE(d.replies<fill_answer>(8).size() == 1);
+    CHECK(d.replies<fill_answer>(8).front().fill.fill_id == "F1");
+    CHECK(d.replies<fill_answer>(8).front().order.replayed);
+  }
+  WHEN("what is told on purpose is no fill") {
+    d.broker_reports(broker_view::state::working, {}, client(8));
     REQUIRE(d.replies<rejected>(8).size() == 1);
     CHECK(d.replies<rejected>(8).front().why == rejection::order_closed);
   }

@@ -59,14 +59,44 @@ SCENARIO("a recovered order asks, it never guesses and never sends") {
       d.store();
       CHECK(d.status() == order_status::filled);
     }
+    WHEN("the broker reports a part of it meanwhile") {
+      d.broker_reports(broker_view::state::working, {fill("F2", 60)});
+      d.store();
+      THEN("it asks for what was reported to the former one") {
+        CHECK(d.alarm_after(resolve) == 0);
+        CHECK_FALSE(d.core->can_retire());
+        d.give(sb::alarm{resolve});
+        d.broker_says(broker_verb::query, outcome::seen,
+                      {broker_view::state::filled, "B1", {}, {}, {fill("F1", 40), fill("F2", 60)}});
+        d.store();
+        CHECK(d.status() == order_status::filled);
+      }
+    }
   }
   GIVEN("an order at the broker") {
     d.working();
-    d.come_back();
-    THEN("it asks what happened while nobody listened") {
-      CHECK(d.alarm_after(resolve) == 0);
-      d.give(sb::alarm{resolve});
-      CHECK(d.calls() == std::vector{broker_verb::query});
+    WHEN("its former incarnation is lost") {
+      d.come_back();
+      THEN("it asks what happened while nobody listened") {
+        CHECK(d.alarm_after(resolve) == 0);
+        CHECK_FALSE(d.core->can_retire());
+        d.give(sb::alarm{resolve});
+        CHECK(d.calls() == std::vector{broker_verb::query});
+        AND_WHEN("an answer to the lost one comes first") {
+          const broker_view seen{broker_view::state::working, "B1", {}, {}, {}};
+          d.give(broker_answered{broker_verb::query, d.incarnation() - 1, outcome::seen, seen, {}});
+          THEN("it may be older than what was missed") { CHECK_FALSE(d.core->can_retire()); }
+          d.broker_says(broker_verb::query, outcome::seen, seen);
+          CHECK(d.core->can_retire());
+        }
+      }
+    }
+    WHEN("it had only retired") {
+      d.come_back(predecessor::retired);
+      THEN("nothing was said to it, and it asks nothing") {
+        CHECK(d.out.empty());
+        CHECK(d.core->can_retire());
+      }
     }
   }
   GIVEN("a closed order") {
@@ -100,9 +130,26 @@ SCENARIO("an unknown order is found out: a broker that enforces ids") {
       CHECK(d.calls() == std::vector{broker_verb::cancel});
     }
     AND_WHEN("it is blocked for good") {
-      d.broker_says(broker_verb::cancel, outcome::not_found);
+      d.broker_says(broker_verb::cancel, outcome::blocked);
       d.store();
       CHECK(d.status() == order_status::canceled);
+    }
+    AND_WHEN("it is not there to be canceled, and this account's ids cannot be blocked") {
+      d.broker_says(broker_verb::cancel, outcome::not_found);
+      THEN("it may still arrive") {
+        CHECK_FALSE(d.appending());
+        d.broker_reports(broker_view::state::working, {fill("F1", 100)});
+        d.store();
+        CHECK(d.status() == order_status::filled);
+      }
+      THEN("it is absent only after window, grace and three of these") {
+        d.pass(d.rules.times.send_window_ms + d.rules.times.grace_ms + 1);
+        d.broker_says(broker_verb::cancel, outcome::not_found);
+        CHECK_FALSE(d.appending());
+        d.broker_says(broker_verb::cancel, outcome::not_found);
+        d.store();
+        CHECK(d.status() == order_status::absent);
+      }
     }
     AND_WHEN("the late order was canceled by it") {
       d.broker_says(broker_verb::cancel, outcome::seen, {broker_view::state::canceled, "B1", {}, {}, {}});
@@ -177,6 +224,83 @@ SCENARIO("a late find takes an order out of absent") {
   d.store();
   CHECK(d.status() == order_status::partially_filled);
   CHECK(d.state().filled_quantity == 30);
+}
+
+SCENARIO("an absent order is looked for once more when its day is over") {
+  order_desk d;
+  d.rules.close_minute = 15 * 60 + 30;
+  d.absent();
+  const auto to_close = [&] { return 12'600'000 - d.clock_ms; };  // the stage began at noon
+  const auto close = [&] {
+    d.pass(to_close());
+    d.clear();
+    d.give(sb::alarm{resolve});
+  };
+  THEN("it stays, and is asked about at the close") {
+    CHECK_FALSE(d.core->can_retire());
+    d.give(sb::alarm{resolve});
+    CHECK(d.calls().empty());
+    CHECK(d.alarm_after(resolve) == to_close());
+    close();
+    CHECK(d.calls() == std::vector{broker_verb::query});
+  }
+  WHEN("a read of before the close is answered") {
+    d.broker_says(broker_verb::query, outcome::not_found);
+    THEN("that was not the last look") { CHECK_FALSE(d.core->can_retire()); }
+  }
+  WHEN("it is not there at the close") {
+    close();
+    d.broker_says(broker_verb::query, outcome::not_found);
+    THEN("it stays absent and needs no more") {
+      CHECK_FALSE(d.appending());
+      CHECK(d.core->can_retire());
+      d.clear();
+      d.give(sb::alarm{resolve});
+      CHECK(d.out.empty());
+    }
+  }
+  WHEN("the answer at the close is unclear") {
+    close();
+    d.broker_says(broker_verb::query, outcome::unknown);
+    THEN("it is asked again") {
+      CHECK_FALSE(d.core->can_retire());
+      CHECK(d.alarm_after(resolve) == 2'000);
+    }
+  }
+  WHEN("it is found at the close") {
+    close();
+    d.broker_says(broker_verb::query, outcome::seen, {broker_view::state::filled, "B1", {}, {}, {fill("F1", 100)}});
+    d.store();
+    CHECK(d.status() == order_status::filled);
+    CHECK(d.core->can_retire());
+  }
+  WHEN("it is found before by a report") {
+    d.broker_reports(broker_view::state::working, {fill("F1", 30)});
+    d.store();
+    THEN("nothing is left to look for") {
+      CHECK(d.core->can_retire());
+      close();
+      CHECK(d.calls().empty());
+    }
+  }
+  WHEN("its incarnation is lost") {
+    d.come_back();
+    THEN("the next one waits for the close") { CHECK(d.alarm_after(resolve) == to_close()); }
+  }
+  WHEN("its incarnation is lost, and the next one begins days later") {
+    d.pass(3 * 86'400'000);
+    d.come_back();
+    CHECK(d.alarm_after(resolve) == 0);
+  }
+}
+
+TEST_CASE("an order that became absent after the close is not looked for again") {
+  order_desk d;
+  d.rules.close_minute = 12 * 60 + 17;  // within a minute of the order; window and grace end later
+  d.absent();
+  CHECK(d.core->can_retire());
+  d.come_back();
+  CHECK(d.out.empty());
 }
 
 SCENARIO("the risk book asks for an order of which it hears nothing") {

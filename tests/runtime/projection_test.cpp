@@ -185,3 +185,61 @@ SCENARIO("a shard that is dropped is forgotten, and can be followed again") {
   CHECK(batch.positions.front().held.net_quantity == 40);
   CHECK(batch.orders.front().state.version == 3);
 }
+
+SCENARIO("positions that were not filled lately leave memory and are loaded again") {
+  desk d;
+  const auto fill_of = [](std::int64_t account, std::int64_t quantity) {
+    auto fact = fill("F" + std::to_string(quantity), quantity);
+    fact.account = {account};
+    return fact;
+  };
+  std::vector<std::int64_t> loaded;
+  projection p{330, [](const entity_key&, std::int64_t) { return order_state{}; },
+               [&](const position_key& key) {
+                 loaded.push_back(key.account.value);
+                 return d.positions[key];
+               },
+               2};
+  p.follow(trade_shard, 0);
+  const auto happened = [&](std::int64_t account, std::int64_t quantity) {
+    d.happened("O" + std::to_string(d.rows.size()), {request(), fill_of(account, quantity)});
+    REQUIRE(p.fold(trade_shard, d.after(p.position_of(trade_shard))));
+  };
+  for (const auto account : {1, 2, 3}) happened(account, 10);
+  CHECK(p.positions_kept() == 3);  // what is not stored yet stays
+  d.save(p.take(trade_shard));
+  CHECK(p.positions_kept() == 2);
+  happened(2, 1);
+  happened(1, 5);
+  d.save(p.take(trade_shard));
+  CHECK(loaded == std::vector<std::int64_t>{1, 2, 3, 1});
+  CHECK(p.positions_kept() == 2);
+  auto key = sbin;
+  key.account = {1};
+  CHECK(d.positions[key].net_quantity == 15);
+  key.account = {2};
+  CHECK(d.positions[key].net_quantity == 11);
+}
+
+SCENARIO("a position that has changed stays until its own shard is taken") {
+  desk here;
+  desk there;
+  organization_id neighbour{8};
+  while (shard_of(shard_role::trade, neighbour) == trade_shard) ++neighbour.value;
+  const auto other_shard = shard_of(shard_role::trade, neighbour);
+  here.happened("O1", {request(), fill("F1", 10)});
+  there.happened("O2", {request(), fill("F2", 20)});
+  auto& row = there.rows.front();
+  row.shard = other_shard;
+  row.stream = stream_of(order_key(neighbour, "O2"));
+  projection p{330, [](const entity_key&, std::int64_t) { return order_state{}; },
+               [](const position_key&) { return position{}; }, 0};
+  p.follow(trade_shard, 0);
+  p.follow(other_shard, 0);
+  REQUIRE(p.fold(trade_shard, here.rows));
+  REQUIRE(p.fold(other_shard, there.rows));
+  there.save(p.take(other_shard));
+  here.save(p.take(trade_shard));
+  CHECK(here.positions[sbin].net_quantity == 10);
+  CHECK(p.positions_kept() == 0);
+}

@@ -63,11 +63,11 @@ class stage {
     core->appended(append_verdict::not_stored, now(), out);
   }
   /// A new incarnation, from what the journal has.
-  void come_back() {
+  void come_back(predecessor former = predecessor::lost) {
     core = std::make_unique<entity_core>(key_, make_(), queue_max_);
     out.clear();
     acknowledged_ = 0;
-    core->recover({stream_of(key_), snapshot, rows}, now(), out);
+    core->recover({stream_of(key_), snapshot, rows}, former, now(), out);
   }
   void pass(std::int64_t ms) { clock_ms += ms; }
 

@@ -211,6 +211,8 @@ void refused_and_closed(const std::vector<row>& rows) {
     CHECK(response.status == status);
     CHECK(response.field("content-type") == "application/problem+json");
     CHECK(response.field("connection") == "close");
+    CHECK(response.has("x-request-id"));
+    CHECK(response.body.find("\"correlation_id\":\"" + response.field("x-correlation-id") + "\"") != std::string::npos);
     CHECK(response.body.find("\"code\":\"" + code + "\"") != std::string::npos);
     CHECK(response.body.find("\"status\":" + std::to_string(status) + ",") != std::string::npos);
     CHECK(client.closed_by_peer());

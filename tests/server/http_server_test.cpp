@@ -278,12 +278,15 @@ TEST_CASE("a responder may outlive its server") {
 TEST_CASE("a responder without a server calls back, also when dropped") {
   std::vector<int> statuses;
   {
-    const auto respond = on_response([&](http_response&& r) { statuses.push_back(r.status); });
+    const auto respond = on_response({"r", "c"}, [&](http_response&& r) { statuses.push_back(r.status); });
     respond.respond(text("once"));
     respond.respond(text("twice"));
   }
   {
-    const auto dropped = on_response([&](http_response&& r) { statuses.push_back(r.status); });
+    const auto dropped = on_response({"r", "c"}, [&](http_response&& r) {
+      statuses.push_back(r.status);
+      CHECK(r.body.find(R"("correlation_id":"c")") != std::string::npos);
+    });
   }
   CHECK(statuses == std::vector<int>{200, 500});
 }

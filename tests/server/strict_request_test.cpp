@@ -155,11 +155,12 @@ TEST_CASE("every refusal renders as a problem of its own") {
   for (const auto& spec : refusal_specs()) {
     INFO(spec.reason);
     CHECK(reasons.insert(spec.reason).second);
-    const auto response = refusal_response(spec.what);
+    const auto response = refusal_response(spec.what, {"req-1", "saga-1"});
     CHECK(response.status == spec.status);
     CHECK(response.content_type == "application/problem+json");
     CHECK(response.body.find("\"code\":\"" + std::string{spec.code} + "\"") != std::string::npos);
     CHECK(response.body.find("\"type\":\"" + problem_type_of(spec.what) + "\"") != std::string::npos);
+    CHECK(response.body.find(R"("correlation_id":"saga-1"})") != std::string::npos);
     CHECK((spec.action == "retry" || spec.action == "user" || spec.action == "check"));
     for (const auto text : {spec.code, spec.title, spec.detail})
       CHECK(text.find_first_of("\"\\\n") == std::string_view::npos);

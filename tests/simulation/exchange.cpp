@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tests/simulation/invariants.hpp"
 #include "tests/simulation/world.hpp"
 
 namespace sb::simulation {
@@ -51,10 +52,10 @@ broker_view exchange::view_of(const exchange_order& order) {
 
 void exchange::place(const broker_call& call, const answer_to& done) {
   auto& chance = world_.chance;
-  require_authority(call);
+  only_what_is_authorized_is_sent(world_, call);
   const auto strikes = [&](fault what) {
     if (!world_.strikes(what)) return false;
-    world_.struck(what, call.order.organization, call.order.id);
+    world_.struck(what, call.order.id);
     return true;
   };
   const auto unclear = [&] {
@@ -64,10 +65,10 @@ void exchange::place(const broker_call& call, const answer_to& done) {
   if (strikes(fault::broker_late)) {
     unclear();
     // A sender that was stopped between its last look at the clock and the write: no window can exclude that.
-    const bool stopped = !world_.config.broker_enforces_ids && chance.chance(200);
+    const bool stopped = !world_.config.broker_enforces_ids && chance.chance(world_.config.stopped_per_mille);
     const auto latest = world_.config.late_max_ms;
     const auto delay = stopped ? chance.between(latest, latest + very_late_ms) : chance.between(100, latest);
-    world_.time.after(delay, [this, call] { arrive(call, nullptr); });
+    world_.time.after(delay, [this, call, stopped] { arrive(call, nullptr, stopped); });
     return;
   }
   if (strikes(fault::broker_hangs)) {
@@ -78,42 +79,23 @@ void exchange::place(const broker_call& call, const answer_to& done) {
     return answer(call, done, outcome::seen, {is::rejected, {}, "B1", "no", {}}, chance.between(0, 20));
   }
   const auto slow = strikes(fault::broker_slow) ? chance.between(1'000, 15'000) : chance.between(0, 20);
-  world_.time.after(slow / 2, [this, call, done, slow] {
-    arrive(call, [this, done, slow](const broker_answered& told) {
-      world_.time.after(slow - slow / 2, [done, told] { done(told); });
-    });
+  const auto there = std::min(slow / 2, world_.config.late_max_ms);
+  world_.time.after(there, [this, call, done, back = slow - there] {
+    arrive(call,
+           [this, done, back](const broker_answered& told) { world_.time.after(back, [done, told] { done(told); }); });
   });
 }
 
-/// I4: nothing reaches the broker without a stored intent and, under it, a stored reservation.
-void exchange::require_authority(const broker_call& call) const {
-  const auto& order = world_.db.order(call.order.organization, call.order.id);
-  const auto& book = world_.db.book(call.order.organization);
-  if (order.status == order_status::none || order.command.quantity != call.command.quantity) {
-    throw broken_invariant{"I4: " + call.order.id + " is sent, and its intent is not stored"};
-  }
-  const auto found = book.reservations.find(call.order.id);
-  if (found == book.reservations.end() || found->second.quantity != call.command.quantity) {
-    throw broken_invariant{"I4: " + call.order.id + " is sent, and no reservation for it is stored"};
-  }
-}
-
 /// The order is in the broker's hands now.
-void exchange::arrive(const broker_call& call, const answer_to& done) {
+void exchange::arrive(const broker_call& call, const answer_to& done, bool beyond_every_window) {
   const auto& id = call.order.id;
   if (closed_) return;
   if (blocked_.contains(id)) {
     if (done) answer(call, done, outcome::seen, {is::rejected, {}, "B2", "this client id is canceled", {}}, 0);
     return;
   }
-  if (orders_.contains(id)) throw broken_invariant{"I5: " + id + " reached the broker a second time"};
-  const auto& reservations = world_.db.book(call.order.organization).reservations;
-  const auto held = reservations.find(id);
-  const bool released = held == reservations.end() || held->second.state != reservation_state::held;
-  const bool absent = world_.db.order(call.order.organization, id).status == order_status::absent;
-  if (released && !(absent && !world_.config.broker_enforces_ids)) {
-    throw broken_invariant{"I6: the broker accepts " + id + ", and what was held for it is released"};
-  }
+  reaches_the_broker_once(world_, id);
+  what_was_released_is_never_accepted(world_, call.order, beyond_every_window);
   exchange_order made;
   made.broker_order_id = "B" + std::to_string(++last_id_);
   made.organization = call.order.organization;
@@ -129,15 +111,16 @@ void exchange::cancel(const broker_call& call, const answer_to& done) {
   auto& chance = world_.chance;
   bool told = true;
   if (world_.strikes(fault::broker_answer_unclear)) {
-    world_.struck(fault::broker_answer_unclear, call.order.organization, call.order.id);
+    world_.struck(fault::broker_answer_unclear, call.order.id);
     if (chance.chance(500)) answer(call, done, outcome::unknown, {}, chance.between(0, 2'000));
     if (chance.chance(500)) return;
     told = false;
   }
   auto* order = find(call.order.id);
   if (order == nullptr) {
-    if (world_.config.broker_enforces_ids) blocked_.insert(call.order.id);
-    if (told) answer(call, done, outcome::not_found, {}, chance.between(0, 20));
+    const bool blocks = world_.config.broker_enforces_ids;
+    if (blocks) blocked_.insert(call.order.id);
+    if (told) answer(call, done, blocks ? outcome::blocked : outcome::not_found, {}, chance.between(0, 20));
     return;
   }
   if (order->is == is::working) close(*order, is::canceled);
@@ -149,7 +132,7 @@ void exchange::cancel(const broker_call& call, const answer_to& done) {
 void exchange::query(const broker_call& call, const answer_to& done) {
   auto& chance = world_.chance;
   if (world_.strikes(fault::broker_answer_unclear)) {
-    world_.struck(fault::broker_answer_unclear, call.order.organization, call.order.id);
+    world_.struck(fault::broker_answer_unclear, call.order.id);
     if (chance.chance(500)) answer(call, done, outcome::unknown, {}, chance.between(0, 2'000));
     return;
   }
@@ -165,7 +148,7 @@ void exchange::trade(exchange_order& order) {
   const auto& c = order.command;
   if (c.valid == validity::ioc) {
     const auto part = chance.between(0, c.quantity);
-    if (part > 0) fill(c.client_order_id.empty() ? order.client_id : order.client_id, part);
+    if (part > 0) fill(order.client_id, part);
     if (order.is == is::working) close(order, is::canceled);
     return;
   }
@@ -190,7 +173,8 @@ void exchange::fill(const order_id& id, std::int64_t quantity) {
   const auto reserved_at = reserve_price(order.command);
   const auto slip =
       world_.chance.chance(50) ? 2 * money::unit : -money::unit;  // some fills are worse than was reserved
-  const broker_fill made{"F" + std::to_string(++last_report_), quantity, {reserved_at.ticks + slip}, world_.wall()};
+  const broker_fill made{
+      "F" + std::to_string(++last_report_), quantity, {reserved_at.ticks + slip}, world_.time.wall()};
   order.fills.push_back(made);
   order.filled += quantity;
   if (order.filled == order.command.quantity) order.is = is::filled;
@@ -203,12 +187,12 @@ void exchange::close(exchange_order& order, is how) {
   report(order, view_of(order));
 }
 
-void exchange::report(exchange_order& order, broker_view view) {
+void exchange::report(exchange_order& order, const broker_view& view) {
   delivery out;
   out.head.to = order_key(order.organization, order.client_id);
   out.head.by.organization = order.organization;
   out.head.causation = "broker";
-  out.body = broker_reported{++last_report_, std::move(view)};
+  out.body = broker_reported{++last_report_, view};
   const auto arrive = [this, out] {
     const auto owner = world_.db.owner(shard_of(out.head.to));
     for (auto& each : world_.nodes) {
@@ -217,8 +201,8 @@ void exchange::report(exchange_order& order, broker_view view) {
   };
   order.channel_free = std::max(order.channel_free, world_.time.now() + world_.chance.between(0, 30));
   world_.time.at(order.channel_free, arrive);
-  if (!world_.strikes(fault::fill_doubled)) return;
-  world_.struck(fault::fill_doubled, order.organization, order.client_id);
+  if (view.fills.empty() || !world_.strikes(fault::fill_doubled)) return;
+  world_.struck(fault::fill_doubled, order.client_id);
   world_.time.after(world_.chance.between(30, 10'000), arrive);
 }
 

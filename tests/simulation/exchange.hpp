@@ -43,13 +43,12 @@ class exchange {
 
  private:
   void place(const broker_call& call, const answer_to& done);
-  void arrive(const broker_call& call, const answer_to& done);
+  void arrive(const broker_call& call, const answer_to& done, bool beyond_every_window = false);
   void cancel(const broker_call& call, const answer_to& done);
   void query(const broker_call& call, const answer_to& done);
-  void require_authority(const broker_call& call) const;
   void trade(exchange_order& order);
   void fill(const order_id& id, std::int64_t quantity);
-  void report(exchange_order& order, broker_view view);
+  void report(exchange_order& order, const broker_view& view);
   void close(exchange_order& order, broker_view::state how);
   exchange_order* find(const order_id& id);
   static broker_view view_of(const exchange_order& order);

@@ -28,6 +28,10 @@ void node::start() {
   writer_ = std::make_unique<journal_writer>(rows_max, 1'000);
   settlement_ = std::make_unique<settlement>(utc_offset_minutes, static_cast<std::size_t>(world_.chance.between(1, 20)),
                                              static_cast<std::size_t>(world_.chance.between(5, 200)), 2'000);
+  projection_ = std::make_unique<projection>(
+      utc_offset_minutes, [this](const entity_key& key, std::int64_t before) { return order_before(key, before); },
+      [this](const position_key& key) { return world_.db.models.held(key); },
+      static_cast<std::size_t>(world_.chance.between(1, 4)));
   members_ = std::make_unique<membership>(lease_times{});
   lease_ = std::make_unique<lease>(lease_times{});
   beat();
@@ -36,11 +40,13 @@ void node::start() {
 
 void node::kill() {
   world_.record.note(world_.time.now(), "kill", name_);
-  alive_ = paused_ = blind_ = step_planned_ = false;
+  alive_ = paused_ = blind_ = false;
+  step_at_ = 0;
   ++life_;
   frozen_.clear();
   writer_.reset();
   settlement_.reset();
+  projection_.reset();
   members_.reset();
   lease_.reset();
   owned_.clear();
@@ -50,6 +56,9 @@ void node::kill() {
   reading_.clear();
   cursors_.clear();
   reports_.clear();
+  unread_.clear();
+  gaps_.clear();
+  unsaved_.clear();
 }
 
 void node::pause() {
@@ -61,7 +70,8 @@ void node::resume() {
   if (!paused_) return;
   world_.record.note(world_.time.now(), "resume", name_);
   paused_ = false;
-  for (auto& what : std::exchange(frozen_, {})) later(0, std::move(what));
+  // Timers that are due and messages that wait in sockets: no order among them.
+  for (auto& what : std::exchange(frozen_, {})) later(world_.chance.between(0, 3), std::move(what));
 }
 
 void node::later(std::int64_t delay, std::function<void()> what) {
@@ -78,12 +88,13 @@ void node::run_here(std::uint64_t life, std::function<void()> what) {
 }
 
 clock_reading node::clock() const {
-  const auto wall = world_.wall();
+  const wall_ms wall{world_.time.wall().value + clock_error_ms_ + clock_jump_ms_};
   return {wall, {world_.time.now()}, day_of(wall, utc_offset_minutes)};
 }
 
 bool node::idle() const {
   if (!alive_ || paused_ || writer_->has_work() || writer_->busy() || settlement_->lag() > 0) return false;
+  if (!unread_.empty() || !gaps_.empty() || !unsaved_.empty()) return false;
   return std::all_of(shards_.begin(), shards_.end(), [](const auto& each) { return each.second.open; });
 }
 
@@ -110,7 +121,7 @@ void node::route(delivery in) {
     if (here.early.size() < early_max) here.early.push_back(std::move(in));
     return;
   }
-  auto& entry = slot_of(found->first, in.head.to);
+  auto& entry = slot_of(found->first, in.head.to, predecessor::retired);
   entry.used = world_.time.now();
   if (!entry.core) {
     if (entry.held.size() >= held_max && from_trader(in.head.from)) return refuse(in.head.from, rejection::overloaded);
@@ -120,18 +131,19 @@ void node::route(delivery in) {
   drive(found->first, entry, [&](entity_core& core, outputs& out) { core.deliver(std::move(in), clock(), out); });
 }
 
-node::slot& node::slot_of(shard_id id, const entity_key& key) {
+/// `former` of one that is not here: all open work is here since the shard was opened.
+node::slot& node::slot_of(shard_id id, const entity_key& key, predecessor former) {
   auto& here = shards_.at(id);
   auto [found, fresh] = here.slots.try_emplace(stream_of(key));
   if (fresh) {
     found->second.key = key;
     found->second.used = world_.time.now();
-    spawn(id, found->second);
+    spawn(id, found->second, former);
   }
   return found->second;
 }
 
-void node::spawn(shard_id id, slot& entry) {
+void node::spawn(shard_id id, slot& entry, predecessor former) {
   entry.host = world_.next_number();
   entry.alarms.clear();
   std::unique_ptr<entity> body;
@@ -149,26 +161,26 @@ void node::spawn(shard_id id, slot& entry) {
   entry.core = std::make_unique<entity_core>(entry.key, std::move(body), 64);
   const auto stream = stream_of(entry.key);
   if (shards_.at(id).streams.may_contain(stream)) {
-    read_history(id, stream, entry.host);
+    read_history(id, stream, entry.host, former);
     return;
   }
   later(0, [this, id, stream, host = entry.host] {
     if (auto* here = find(id, stream, host)) {
       drive(id, *here, [&](entity_core& core, outputs& out) {
-        core.recover({stream, std::nullopt, {}}, clock(), out);
+        core.recover({stream, std::nullopt, {}}, predecessor::none, clock(), out);
       });
     }
   });
 }
 
-void node::read_history(shard_id id, const stream_id& stream, std::uint64_t host) {
-  const bool fails = !world_.db.reachable() || world_.strikes(fault::read_failed);
+void node::read_history(shard_id id, const stream_id& stream, std::uint64_t host, predecessor former) {
+  const bool fails = read_fails(id);
   later(fails ? 500 : world_.chance.between(0, 4), [=, this] {
     auto* here = find(id, stream, host);
     if (here == nullptr) return;
-    if (fails) return read_history(id, stream, host);
+    if (fails) return read_history(id, stream, host, former);
     const auto history = world_.db.store().read_streams(id, {stream}, {}).front();
-    drive(id, *here, [&](entity_core& core, outputs& out) { core.recover(history, clock(), out); });
+    drive(id, *here, [&](entity_core& core, outputs& out) { core.recover(history, former, clock(), out); });
   });
 }
 
@@ -191,8 +203,12 @@ void node::perform(shard_id id, slot& entry, outputs& out) {
       schedule_step();
     } else if (auto* message_out = std::get_if<send_out>(&item)) {
       world_.send(number_, {std::move(message_out->head), std::move(message_out->body)});
+    } else if (std::holds_alternative<hurry_out>(item)) {
+      writer_->hurry(id, stream);
+      schedule_step();
     } else if (const auto* call = std::get_if<broker_out>(&item)) {
-      later(world_.chance.between(0, 3), [this, what = call->call] { call_broker(what); });
+      const auto queued = world_.chance.chance(150) ? world_.chance.between(5, 40) : world_.chance.between(0, 3);
+      later(queued, [this, what = call->call] { call_broker(what); });
     } else if (const auto* reply = std::get_if<reply_out>(&item)) {
       if (world_.time.now() > lease_->until().value) {
         refuse(reply->to, rejection::shard_moved);
@@ -240,9 +256,10 @@ void node::end_entity(shard_id id, slot& entry, const std::string& why) {
 
 std::optional<entity_key> node::crash_one() {
   std::vector<std::pair<shard_id, slot*>> all;
+  const bool any = world_.chance.chance(500);  // or one of those that have something to lose
   for (auto& [id, here] : shards_) {
     for (auto& [stream, entry] : here.slots) {
-      if (entry.core) all.emplace_back(id, &entry);
+      if (entry.core && (any || !entry.core->can_retire())) all.emplace_back(id, &entry);
     }
   }
   if (all.empty()) return std::nullopt;
@@ -286,7 +303,7 @@ void node::call_broker(const broker_call& call) {
   const bool place = call.what == broker_verb::place;
   const bool too_late = now > lease_->until().value || (place && now > call.not_after.value);
   if (too_late || (place && world_.strikes(fault::broker_not_reached))) {
-    if (!too_late) world_.struck(fault::broker_not_reached, order.organization, order.id);
+    if (!too_late) world_.struck(fault::broker_not_reached, order.id);
     broker_answered told;
     told.of = call.what;
     told.incarnation = call.incarnation;

@@ -1,5 +1,4 @@
 #pragma once
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,19 +10,27 @@
 #include "runtime/entity.hpp"
 #include "runtime/journal_writer.hpp"
 #include "runtime/membership.hpp"
+#include "runtime/projection.hpp"
 #include "runtime/settlement.hpp"
 #include "runtime/stream_filter.hpp"
+#include "tests/simulation/faults.hpp"
 #include "tests/simulation/timeline.hpp"
 
 namespace sb::simulation {
 
 class world;
 
-/// A process: the real writer, entities, settlement and membership, moved by a shard and a router that do what the
-/// actors do. A kill takes all of it; a pause freezes it while the clocks go on.
+/// A process: the real writer, entities, settlement, projection and membership, moved by a shard and a router that do
+/// what the actors do. A kill takes all of it; a pause freezes it while the clocks go on.
 class node {
  public:
-  node(world& all, std::size_t number) : world_{all}, number_{number}, name_{"n" + std::to_string(number + 1)} {}
+  /// `clock_error_ms`: by how much its wall clock is wrong all the time.
+  node(world& all, std::size_t number, node_roles roles, std::int64_t clock_error_ms)
+      : world_{all},
+        number_{number},
+        name_{"n" + std::to_string(number + 1)},
+        roles_{roles},
+        clock_error_ms_{clock_error_ms} {}
 
   void start();
   void kill();
@@ -32,6 +39,9 @@ class node {
   bool alive() const { return alive_; }
   bool paused() const { return paused_; }
   bool serves(shard_id shard) const { return alive_ && shards_.contains(shard); }
+  bool owns(shard_id shard) const { return alive_ && owned_.contains(shard); }
+  /// Sets its wall clock by so much beside its usual error; 0 sets it right. The boot clock goes on.
+  void set_clock(std::int64_t jump_ms) { clock_jump_ms_ = jump_ms; }
   const std::string& name() const { return name_; }
 
   /// Something has arrived over the network: handled when the process runs, lost when it does not.
@@ -44,8 +54,8 @@ class node {
   void take_settled(const settled& in);
   /// Ends one entity as a bug would; the next message replays it. Names the entity; nullopt when there is none.
   std::optional<entity_key> crash_one();
-  /// Gives one shard back in good order.
-  void hand_over_one();
+  /// Gives one shard back in good order; nullopt when there is none.
+  std::optional<shard_id> hand_over_one();
   bool idle() const;
   clock_reading clock() const;
 
@@ -72,9 +82,9 @@ class node {
 
   // ---- entities ----
   void route(delivery in);
-  slot& slot_of(shard_id id, const entity_key& key);
-  void spawn(shard_id id, slot& entry);
-  void read_history(shard_id id, const stream_id& stream, std::uint64_t host);
+  slot& slot_of(shard_id id, const entity_key& key, predecessor former);
+  void spawn(shard_id id, slot& entry, predecessor former);
+  void read_history(shard_id id, const stream_id& stream, std::uint64_t host, predecessor former);
   template <class Input>
   void drive(shard_id id, slot& entry, Input input);
   void perform(shard_id id, slot& entry, outputs& out);
@@ -96,17 +106,32 @@ class node {
   void read_contents(shard_id id, std::uint64_t life);
   void close_shard(shard_id id, rejection why);
 
-  // ---- cluster and settlement ----
+  // ---- cluster ----
   void beat();
+  void claim_what_is_free(const std::vector<shard_head>& heads);
   void tick();
   void own(const shard_head& head);
+  bool is_mine(shard_id id) const { return id < shards_per_role ? roles_.user : roles_.trade; }
+  bool read_fails();
+  bool read_fails(shard_id id);
+
+  // ---- settlement and projection ----
   template <class Input>
   void settle(Input input);
   void read_rows(shard_id id, std::int64_t after);
+  void take_hint(const committed_rows& committed);
+  void project(const committed_rows& committed);
+  void project_anew(shard_id id);
+  void stop_projecting(shard_id id);
+  void write_projections();
+  order_state order_before(const entity_key& key, std::int64_t version);
 
   world& world_;
   std::size_t number_;
   std::string name_;
+  node_roles roles_;
+  std::int64_t clock_error_ms_;
+  std::int64_t clock_jump_ms_ = 0;
   std::uint64_t life_ = 0;  ///< counts starts
   bool alive_ = false;
   bool paused_ = false;
@@ -116,6 +141,7 @@ class node {
   std::int64_t incarnation_ = 0;
   std::unique_ptr<journal_writer> writer_;
   std::unique_ptr<settlement> settlement_;
+  std::unique_ptr<projection> projection_;
   std::unique_ptr<membership> members_;
   std::unique_ptr<lease> lease_;
   std::set<shard_id> owned_;
@@ -129,10 +155,13 @@ class node {
   };
   std::map<std::uint64_t, write_origin> writes_;
   std::map<std::uint64_t, write_origin> barriers_;  ///< an empty stream: the whole shard, `host` is its life
-  bool step_planned_ = false;
+  std::int64_t step_at_ = 0;                        ///< when the writer's next step is planned; 0: it is not
   std::map<shard_id, std::int64_t> reading_;
   std::map<shard_id, std::int64_t> cursors_;
   std::vector<delivery> reports_;
+  std::set<shard_id> unread_;   ///< the projection does not know its cursor yet
+  std::set<shard_id> gaps_;     ///< it has to read the journal
+  std::set<shard_id> unsaved_;  ///< it has folded what is not in the tables
 };
 
 template <class Input>
@@ -141,7 +170,7 @@ void node::drive(shard_id id, slot& entry, Input input) {
   try {
     input(*entry.core, out);
   } catch (const std::exception& error) {
-    throw broken_invariant{stream_of(entry.key) + " threw: " + error.what()};
+    throw broken_invariant{"entity", stream_of(entry.key) + " threw: " + error.what()};
   }
   perform(id, entry, out);
 }

@@ -1,15 +1,11 @@
 #include <algorithm>
+#include <limits>
 
 #include "tests/simulation/node.hpp"
 #include "tests/simulation/world.hpp"
 
-/// The node's side towards the database: its writer, the shards it owns, membership and settlement.
+/// The node's side towards the journal: its writer and the shards that it runs.
 namespace sb::simulation {
-namespace {
-
-constexpr std::int64_t beat_ms = 1'000;
-
-}  // namespace
 
 // ---- journal -------------------------------------------------------------------------------------------------------
 
@@ -26,10 +22,7 @@ void node::act(writer_event& event) {
     drive(origin.mapped().id, *entry,
           [&](entity_core& core, outputs& out) { core.appended(verdict->verdict, clock(), out); });
   } else if (const auto* committed = std::get_if<committed_rows>(&event)) {
-    if (committed->shard < shards_per_role || world_.strikes(fault::hint_lost)) return;
-    settle([&](settlement_outputs& out) {
-      settlement_->rows(committed->shard, committed->rows, {world_.time.now()}, out);
-    });
+    take_hint(*committed);
   } else if (const auto* lost = std::get_if<shard_lost>(&event)) {
     world_.record.note(world_.time.now(), "lost shard", name_, lost->shard, lost->why);
     owned_.erase(lost->shard);
@@ -42,21 +35,26 @@ void node::act(writer_event& event) {
     auto* entry = find(id, stream, host);
     if (entry == nullptr) return;
     shards_.at(id).streams.insert(stream);
-    spawn(id, *entry);
+    spawn(id, *entry, predecessor::lost);
     for (auto& in : std::exchange(entry->held, {})) {
       drive(id, *entry, [&](entity_core& core, outputs& out) { core.deliver(std::move(in), clock(), out); });
     }
   }
 }
 
+/// An urgent row does not wait for the step that was planned for the others.
 void node::schedule_step() {
-  if (step_planned_ || writer_->busy() || !writer_->has_work()) return;
-  step_planned_ = true;
-  later(writer_->urgent() ? 0 : 5, [this] { step(); });
+  if (writer_->busy() || !writer_->has_work()) return;
+  const auto when = world_.time.now() + (writer_->urgent() ? 0 : 5);
+  if (step_at_ != 0 && step_at_ <= when) return;
+  step_at_ = when;
+  later(when - world_.time.now(), [this, when] {
+    if (step_at_ == when) step();
+  });
 }
 
 void node::step() {
-  step_planned_ = false;
+  step_at_ = 0;
   auto what = writer_->next();
   if (auto* append = std::get_if<append_step>(&what)) {
     send_append(std::move(*append));
@@ -69,9 +67,9 @@ void node::step() {
 void node::send_append(append_step what) {
   auto& chance = world_.chance;
   const auto answered = std::make_shared<bool>(false);
-  const auto all = [parts = what.parts](append_status status) {
+  const auto all = [&](append_status status) {
     std::vector<append_outcome> outcomes;
-    for (const auto& part : parts) outcomes.push_back({part.shard, status, "simulated"});
+    for (const auto& part : what.parts) outcomes.push_back({part.shard, status, "simulated"});
     return outcomes;
   };
   const auto finish = [this, answered](const std::vector<append_outcome>& outcomes) {
@@ -89,10 +87,7 @@ void node::send_append(append_step what) {
   };
   const auto count = [&](fault kind) {
     for (const auto& part : what.parts) {
-      for (const auto& row : part.rows) {
-        const auto key = key_of(row.stream);
-        world_.struck(kind, key->organization, key->kind == entity_kind::order ? key->id : order_id{});
-      }
+      for (const auto& row : part.rows) world_.struck_row(kind, row);
     }
   };
   tell_later(5'000, all(append_status::unknown_commit));  // the statement deadline
@@ -127,7 +122,13 @@ void node::send_append(append_step what) {
     std::int64_t back;
     bool told;
     void arrive(const std::shared_ptr<statement>& self) const {
-      if (all.db.down()) return;  // the connection breaks; its sender is told by the deadline
+      // The connection breaks. Its sender sees that at once, or by the deadline when the machine is gone with it.
+      if (all.db.down()) {
+        if (!told || all.chance.chance(300)) return;
+        std::vector<append_outcome> outcomes;
+        for (const auto& part : parts) outcomes.push_back({part.shard, append_status::unknown_commit, "restarted"});
+        return answer(back, std::move(outcomes));
+      }
       if (const auto when = all.db.answers_at(); when > all.time.now()) {
         return all.time.at(when, [self] { self->arrive(self); });
       }
@@ -145,7 +146,11 @@ void node::send_append(append_step what) {
 
 void node::send_claim(claim_step what) {
   auto& chance = world_.chance;
-  const bool unclear = world_.strikes(fault::claim_unclear) || !world_.db.reachable();
+  const bool struck = world_.strikes(fault::claim_unclear);
+  for (const auto& shard : what.shards) {
+    if (struck) world_.struck_shard(fault::claim_unclear, shard.shard);
+  }
+  const bool unclear = struck || !world_.db.reachable();
   const bool applied = world_.db.reachable() && (!unclear || chance.chance(500));
   std::vector<claim_outcome> outcomes;
   if (applied) outcomes = world_.db.claim(what.shards, {name_, incarnation_});
@@ -175,28 +180,35 @@ void node::open_shard(shard_id id) {
 void node::read_contents(shard_id id, std::uint64_t life) {
   const auto found = shards_.find(id);
   if (found == shards_.end() || found->second.life != life) return;
-  if (!world_.db.reachable() || world_.strikes(fault::read_failed)) {
+  if (read_fails(id)) {
     later(500, [=, this] { read_contents(id, life); });
     return;
   }
   auto& here = found->second;
   std::vector<entity_key> open_work;
-  world_.db.store().each_stream(id,
-                                [&](std::string_view stream) {
-                                  here.streams.insert(stream);
-                                  auto key = key_of(stream);
-                                  const bool closed = key->kind == entity_kind::order &&
-                                                      is_closed(world_.db.order(key->organization, key->id).status);
-                                  if (!closed) open_work.push_back(std::move(*key));
-                                },
-                                {});
+  auto& store = world_.db.store();
+  const bool trade = id >= shards_per_role;
+  const auto note = [&](std::string_view stream) {
+    here.streams.insert(stream);
+    if (!trade) open_work.push_back(*key_of(stream));
+  };
+  store.each_stream(id, note, {});
+  if (trade) {
+    // The checkpoint: orders that were open at the projection's cursor, and every order that has moved since.
+    open_work = world_.db.models.open_orders(id);
+    const auto moved = store.read_after(id, world_.db.models.cursor(id), std::numeric_limits<std::int32_t>::max(), {});
+    for (const auto& row : moved) open_work.push_back(*key_of(row.stream));
+    std::sort(open_work.begin(), open_work.end());
+    open_work.erase(std::unique(open_work.begin(), open_work.end()), open_work.end());
+  }
   here.open = true;
-  for (const auto& key : open_work) slot_of(id, key);
+  for (const auto& key : open_work) slot_of(id, key, predecessor::lost);
   for (auto& in : std::exchange(here.early, {})) route(std::move(in));
 }
 
 void node::close_shard(shard_id id, rejection why) {
   settlement_->drop(id);
+  stop_projecting(id);
   const auto found = shards_.find(id);
   if (found == shards_.end()) return;
   auto gone = std::move(found->second);
@@ -210,121 +222,6 @@ void node::close_shard(shard_id id, rejection why) {
     for (const auto& in : entry.held) refuse(in.head.from, why);
   }
   for (const auto& in : gone.early) refuse(in.head.from, why);
-}
-
-// ---- cluster and settlement ----------------------------------------------------------------------------------------
-
-void node::beat() {
-  later(beat_ms, [this] { beat(); });
-  const boot_ms began{world_.time.now()};
-  later(world_.chance.between(0, 20), [this, began] {
-    if (!world_.db.reachable() || world_.strikes(fault::read_failed)) {
-      blind_ = true;
-      return;
-    }
-    const boot_ms now{world_.time.now()};
-    auto& store = world_.db.store();
-    const node_identity self{name_, incarnation_};
-    store.heartbeat(self, {});
-    const auto heads = store.heads(world_.shards, {});
-    if (const auto taken = taken_away(heads, self, owned_); !taken.empty()) {
-      writer_events events;
-      for (const auto id : taken) writer_->disown(id, events);
-      return tell(std::move(events));  // no lease before they are gone
-    }
-    lease_->renewed(began);
-    if (std::exchange(blind_, false)) members_->blind(now);
-    members_->observe(store.heartbeats({}), now);
-    for (auto& in : std::exchange(reports_, {})) take_report(std::move(in));
-    const auto wanted = claimable(heads, self, *members_, owned_, now);
-    if (wanted.empty()) return;
-    const auto outcomes = world_.db.claim(wanted, self);
-    if (world_.strikes(fault::claim_unclear)) return;  // claimed perhaps; the next beat sees
-    for (const auto& outcome : outcomes) {
-      if (outcome.status == claim_status::claimed) own(outcome.head);
-    }
-  });
-}
-
-void node::own(const shard_head& head) {
-  writer_events events;
-  writer_->own(head, events);
-  tell(std::move(events));
-  owned_.insert(head.shard);
-  later(0, [this, id = head.shard] {
-    open_shard(id);
-    if (id >= shards_per_role) {
-      settle([&](settlement_outputs& out) { settlement_->follow(id, world_.db.cursors[id], out); });
-    }
-  });
-}
-
-void node::hand_over_one() {
-  if (owned_.empty()) return;
-  const auto id = *std::next(owned_.begin(), static_cast<std::ptrdiff_t>(world_.chance.index(owned_.size())));
-  for (const auto& head : writer_->owned()) {
-    if (head.shard != id) continue;
-    world_.record.note(world_.time.now(), "hands over", name_, id);
-    writer_events events;
-    writer_->disown(id, events);
-    tell(std::move(events));
-    world_.db.store().release({head}, {});
-    return;
-  }
-}
-
-void node::tick() {
-  later(beat_ms, [this] { tick(); });
-  settle([&](settlement_outputs& out) { settlement_->tick({world_.time.now()}, out); });
-  if (world_.db.reachable()) {
-    for (const auto& [id, seq] : std::exchange(cursors_, {})) {
-      auto& saved = world_.db.cursors[id];
-      saved = std::max(saved, seq);
-    }
-  }
-  retire_idle();
-}
-
-template <class Input>
-void node::settle(Input input) {
-  settlement_outputs out;
-  input(out);
-  for (auto& item : out) {
-    if (auto* ask = std::get_if<settle_ask>(&item)) {
-      delivery message_out;
-      message_out.head.to = book_key(ask->organization);
-      message_out.head.from = {settlement_gateway + static_cast<std::uint32_t>(number_), 1};
-      message_out.head.by.organization = ask->organization;
-      message_out.head.causation = "settlement";
-      std::visit([&](auto& body) { message_out.body = std::move(body); }, ask->what);
-      world_.send(number_, std::move(message_out));
-    } else if (const auto* wanted = std::get_if<rows_wanted>(&item)) {
-      read_rows(wanted->shard, wanted->after);
-    } else if (const auto* moved = std::get_if<cursor_moved>(&item)) {
-      cursors_[moved->shard] = moved->seq;
-    }
-  }
-}
-
-void node::read_rows(shard_id id, std::int64_t after) {
-  constexpr std::int64_t patience_ms = 10'000;
-  constexpr std::int32_t rows_max = 7;
-  const auto [reading, fresh] = reading_.try_emplace(id, world_.time.now());
-  if (!fresh && world_.time.now() - reading->second < patience_ms) return;
-  reading->second = world_.time.now();
-  later(world_.chance.between(0, 10), [=, this] {
-    if (!world_.db.reachable() || world_.strikes(fault::read_failed)) return;  // the next tick asks again
-    const auto rows = world_.db.store().read_after(id, after, rows_max, {});
-    reading_.erase(id);
-    settle([&](settlement_outputs& out) {
-      settlement_->rows(id, rows, {world_.time.now()}, out);
-      if (std::ssize(rows) >= rows_max) out.push_back(rows_wanted{id, rows.back().seq});
-    });
-  });
-}
-
-void node::take_settled(const settled& in) {
-  settle([&](settlement_outputs& out) { settlement_->answered(in, {world_.time.now()}, out); });
 }
 
 }  // namespace sb::simulation

@@ -1,26 +1,28 @@
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "tests/simulation/invariants.hpp"
-#include "tests/simulation/world.hpp"
+#include "tests/simulation/campaign.hpp"
 
-using namespace sb;
+/// The seeds that are run, and what is said of them. The environment chooses: SEEDS, FROM and JOBS of a campaign; or
+/// SEED, with what a failure was reduced to in WITHOUT, FAULTS_FOR_MS and ORDERS, of one run whose trace is shown.
 using namespace sb::simulation;
 
 namespace {
 
-/// Seeds that found a fault once, each with what it was.
-struct known_seed {
-  std::uint64_t seed;
-  const char* found;
-};
-constexpr known_seed known_seeds[] = {
-    {1, "the first"},
-};
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t seeds_by_default = 2'000;
+#else
+constexpr std::uint64_t seeds_by_default = 50'000;
+#endif
+/// What the generator owes: each step of the saga is struck by each fault that can strike it there.
+constexpr std::uint64_t seeds_for_coverage = 50'000;
+constexpr std::uint64_t strikes_min = 100;
 
 std::optional<std::uint64_t> number_from_environment(const char* name) {
   const char* const text = std::getenv(name);
@@ -28,75 +30,86 @@ std::optional<std::uint64_t> number_from_environment(const char* name) {
   return std::strtoull(text, nullptr, 10);
 }
 
-struct verdict {
-  std::string broken;  ///< empty: all invariants hold
-  std::uint64_t hash = 0;
-  std::uint64_t events = 0;
-};
-
-verdict run(std::uint64_t seed, bool print, coverage& seen) {
-  world all{seed, print};
-  verdict result;
-  try {
-    all.run();
-    require_all_invariants(all);
-  } catch (const broken_invariant& broken) {
-    result.broken = broken.what();
+reduction reduction_from_environment() {
+  reduction smaller;
+  std::string words = std::getenv("WITHOUT") == nullptr ? "" : std::getenv("WITHOUT");
+  while (!words.empty()) {
+    const auto end = std::min(words.find(','), words.size());
+    const auto what = fault_from(words.substr(0, end));
+    if (!what) FAIL("there is no fault \"" << words.substr(0, end) << '"');
+    smaller.without.push_back(*what);
+    words.erase(0, end + 1);
   }
-  if (print) {
-    for (const auto& line : all.record.lines()) std::cout << line << '\n';
-    std::cout << describe(all.config) << '\n';
-  }
-  seen.add(all.seen);
-  result.hash = all.record.hash();
-  result.events = all.time.done();
-  if (!result.broken.empty()) result.broken += "\n  " + describe(all.config);
-  return result;
+  if (const auto ms = number_from_environment("FAULTS_FOR_MS")) smaller.faults_for_ms = static_cast<std::int64_t>(*ms);
+  if (const auto orders = number_from_environment("ORDERS")) smaller.orders = static_cast<std::int64_t>(*orders);
+  return smaller;
 }
 
-std::string how_to_see(std::uint64_t seed, const std::string& broken) {
-  return broken + "\n  rerun with SEED=" + std::to_string(seed);
+/// The first line is for programs: "broken: seed 17: I6: ...".
+std::string tell(const failure& found) {
+  const char* const wish = std::getenv("SHRINK");
+  const auto begin = "broken: seed " + std::to_string(found.seed) + ": " + found.found.how + '\n';
+  if (wish != nullptr && std::string_view{wish} == "no") return begin;
+  const auto least = shrink(found.seed, found.found.invariant);
+  coverage ignored;
+  const auto smallest = run_seed(found.seed, least, ignored, nullptr);
+  const auto seed = "SEED=" + std::to_string(found.seed);
+  return "broken: seed " + std::to_string(found.seed) + ": " + found.found.how + "\n  " + found.found.config +
+         "\n  rerun with " + seed + " ./dev sim\n  the least that breaks it: " + smallest.how + "\n  " +
+         smallest.config + "\n  rerun with " + seed + least.environment() + " ./dev sim\n";
 }
 
 }  // namespace
 
-TEST_CASE("seeds that once failed") {
-  if (number_from_environment("SEED")) return;
-  coverage seen;
-  for (const auto& known : known_seeds) {
-    const auto result = run(known.seed, false, seen);
-    INFO(known.found);
-    if (!result.broken.empty()) FAIL_CHECK(how_to_see(known.seed, result.broken));
+TEST_CASE("every fault has a word that comes back") {
+  for (std::size_t i = 0; i < fault_count; ++i) {
+    const auto what = static_cast<fault>(i);
+    CHECK(fault_from(word(what)) == what);
   }
+  CHECK_FALSE(fault_from("no such fault"));
 }
 
-TEST_CASE("whatever fails, every order is sent at most once, nothing told is lost, and all comes to rest") {
-  coverage seen;
+TEST_CASE("what is taken out of a run is not in it") {
+  dice chance{3};
+  auto config = draw_swarm(chance);
+  config.rate.fill(7);
+  reduction{{fault::message_lost, fault::node_killed}, 2'000, 3}.apply(config);
+  CHECK(config.of(fault::message_lost) == 0);
+  CHECK(config.of(fault::node_killed) == 0);
+  CHECK(config.of(fault::message_late) == 7);
+  CHECK(config.faults_for_ms == 2'000);
+  CHECK(config.orders == 3);
+}
+
+TEST_CASE("whatever fails, every order is sent at most once, nothing told is lost, and all comes to rest", "[seeds]") {
   if (const auto seed = number_from_environment("SEED")) {
-    const auto result = run(*seed, true, seen);
-    if (!result.broken.empty()) FAIL(how_to_see(*seed, result.broken));
+    coverage seen;
+    std::vector<std::string> lines;
+    const auto found = run_seed(*seed, reduction_from_environment(), seen, &lines);
+    for (const auto& line : lines) std::cout << line << '\n';
+    std::cout << found.config << '\n';
+    if (!found.invariant.empty()) FAIL(found.how);
     return;
   }
-  const auto seeds = number_from_environment("SEEDS").value_or(2'000);
-  constexpr std::size_t failures_max = 5;
-  std::size_t failures = 0;
-  std::uint64_t events = 0;
-  for (std::uint64_t seed = 1; seed <= seeds && failures < failures_max; ++seed) {
-    const auto result = run(seed, false, seen);
-    events += result.events;
-    if (!result.broken.empty()) {
-      ++failures;
-      FAIL_CHECK(how_to_see(seed, result.broken));
-    }
-    if (seed % 100 != 0) continue;
-    coverage ignored;
-    const auto again = run(seed, false, ignored);
-    INFO("seed " << seed << " must run the same way twice");
-    CHECK(again.hash == result.hash);
+  const auto from = number_from_environment("FROM").value_or(1);
+  const auto seeds = number_from_environment("SEEDS").value_or(seeds_by_default);
+  const auto jobs = number_from_environment("JOBS").value_or(std::thread::hardware_concurrency());
+  const auto began = std::chrono::steady_clock::now();
+  const auto total = run_seeds(from, seeds, static_cast<unsigned>(jobs));
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+  std::cout << "faults by what they struck, and how far it was:\n"
+            << total.seen.table() << total.seeds << " seeds, " << total.events << " events, " << total.seen.take_overs
+            << " take-overs, " << total.seeds * 1'000 / static_cast<std::uint64_t>(std::max<long>(1, took.count()))
+            << " seeds per second\n";
+  if (total.first) {
+    const auto text = tell(*total.first);
+    std::cout << text;
+    FAIL(text);
   }
-  std::cout << seeds << " seeds, " << events << " events; faults by what they struck:\n" << seen.table();
-  if (failures > 0 || seeds < 2'000) return;
-  const auto missing = seen.missing();
-  INFO("cells that never happened:\n" << missing);
-  CHECK(missing.empty());
+  INFO("steps and faults that were thought not to meet:\n" << total.seen.unforeseen());
+  CHECK(total.seen.unforeseen().empty());
+  if (seeds < seeds_for_coverage) return;
+  const auto rare = total.seen.below(strikes_min);
+  INFO("steps and faults that met less than " << strikes_min << " times:\n" << rare);
+  CHECK(rare.empty());
 }

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -9,12 +10,17 @@
 #include <utility>
 #include <vector>
 
+#include "domain/ids.hpp"
+
 /// What makes a simulation repeatable: one source of chance, one order of events, and a record of both.
 namespace sb::simulation {
 
 /// A sentence that must always hold does not. Ends the run.
 struct broken_invariant : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  /// `which`: "I7", "liveness". The same sentence broken in another way has the same name.
+  broken_invariant(std::string_view which, const std::string& how)
+      : std::runtime_error{std::string{which} + ": " + how}, name{which} {}
+  std::string name;
 };
 
 /// SplitMix64: the same numbers on every machine.
@@ -63,7 +69,13 @@ class trace {
     if constexpr (std::is_integral_v<Part>) {
       mix(static_cast<std::uint64_t>(part));
     } else {
-      for (const char c : std::string_view{part}) mix(static_cast<unsigned char>(c));
+      const std::string_view bytes{part};
+      mix(bytes.size());
+      for (std::size_t at = 0; at < bytes.size(); at += sizeof(std::uint64_t)) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, bytes.data() + at, std::min(sizeof word, bytes.size() - at));
+        mix(word);
+      }
     }
   }
   template <class Part>
@@ -84,6 +96,9 @@ class trace {
 class timeline {
  public:
   std::int64_t now() const { return now_; }
+  /// What o'clock it really is: PostgreSQL's and the exchange's clock. A node's own may be wrong.
+  wall_ms wall() const { return {wall_base_ + now_}; }
+  void set_wall(wall_ms at) { wall_base_ = at.value - now_; }
 
   void at(std::int64_t when, std::function<void()> what) {
     events_.push_back({std::max(when, now_), ++planned_, std::move(what)});
@@ -98,7 +113,7 @@ class timeline {
       auto next = std::move(events_.back());
       events_.pop_back();
       now_ = next.when;
-      ++done_;
+      if (++done_ > events_max) throw broken_invariant{"liveness", "the nodes are busy for ever"};
       next.what();
     }
     now_ = std::max(now_, until);
@@ -106,6 +121,7 @@ class timeline {
   std::uint64_t done() const { return done_; }
 
  private:
+  static constexpr std::uint64_t events_max = 5'000'000;  ///< a run has a few thousand, and a long one some 100,000
   struct event {
     std::int64_t when;
     std::uint64_t order;
@@ -114,6 +130,7 @@ class timeline {
   static bool later(const event& a, const event& b) { return a.when != b.when ? a.when > b.when : a.order > b.order; }
 
   std::int64_t now_ = 1'000'000;  ///< not zero: 0 means "no deadline" in an envelope
+  std::int64_t wall_base_ = 0;
   std::uint64_t planned_ = 0;
   std::uint64_t done_ = 0;
   std::vector<event> events_;

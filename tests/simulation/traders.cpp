@@ -1,5 +1,6 @@
 #include "tests/simulation/traders.hpp"
 
+#include "tests/simulation/invariants.hpp"
 #include "tests/simulation/world.hpp"
 
 namespace sb::simulation {
@@ -46,16 +47,23 @@ void traders::set_up() {
     own.what.scope = {scope_kind::user, 1};
     own.what.limits = {{limit_type::open_orders, 4, {}}, {limit_type::order_quantity, 60, {}}};
     ask(verb::limits, book_key(organization), own);
+    set_limits_request account;
+    account.what.scope = {scope_kind::account, 10};
+    account.what.limits = {{limit_type::single_order_value, 65 * price.ticks, {}},
+                           {limit_type::daily_value, 300 * price.ticks, {}}};
+    ask(verb::limits, book_key(organization), account);
   }
   world_.time.run(world_.time.now() + 5'000);
   for (const auto& [number, each] : requests_) {
-    if (!each.answered) throw broken_invariant{"liveness: without any fault a request was not answered"};
+    if (!each.answered) throw broken_invariant{"liveness", "without any fault a request was not answered"};
   }
 }
 
 void traders::trade(std::int64_t ms) {
-  const auto orders = world_.chance.between(4, 22);
-  for (std::int64_t i = 0; i < orders; ++i) plan_order(world_.time.now() + world_.chance.between(0, ms * 9 / 10));
+  const auto from = world_.time.now();
+  for (std::int64_t i = 0; i < world_.config.orders; ++i) {
+    plan_order(from + world_.chance.between(0, ms * 9 / 10), from + ms);
+  }
   for (std::int64_t i = world_.chance.between(0, 2); i > 0; --i) {
     world_.time.after(world_.chance.between(0, ms), [this] { change_limits(); });
   }
@@ -67,7 +75,7 @@ void traders::trade(std::int64_t ms) {
   }
 }
 
-void traders::plan_order(std::int64_t at) {
+void traders::plan_order(std::int64_t at, std::int64_t until) {
   auto& chance = world_.chance;
   intent made;
   made.organization = {first_organization + chance.between(0, static_cast<std::int64_t>(organization_count_) - 1)};
@@ -95,7 +103,7 @@ void traders::plan_order(std::int64_t at) {
   if (chance.chance(200)) world_.time.at(at + chance.between(0, 100), [=, this] { place(of, true, false); });
   if (chance.chance(500)) world_.time.at(at + chance.between(4'000, 8'000), [=, this] { place(of, false, false); });
   if (chance.chance(350)) {
-    const auto soon = chance.chance(500) ? chance.between(0, 20) : chance.between(0, 6'000);
+    const auto soon = chance.chance(600) ? chance.between(0, 30) : chance.between(0, 6'000);
     world_.time.at(at + soon, [=, this] {
       ask(verb::cancel, of, cancel_order{world_.chance.chance(500) ? 2'000 : 0}, {}, false);
     });
@@ -103,9 +111,13 @@ void traders::plan_order(std::int64_t at) {
   if (chance.chance(300)) {
     world_.time.at(at + chance.between(0, 5'000), [=, this] { ask(verb::read, of, get_order{}, {}, false); });
   }
+  for (std::int64_t i = chance.between(0, 2); i > 0; --i) {  // of an old order too
+    world_.time.at(chance.between(at, until), [=, this] { ask(verb::read, of, get_order{}, {}, false); });
+  }
 }
 
 void traders::place(std::size_t of, bool other_command, bool repeated) {
+  intents_[of].asked = true;
   place_order body;
   body.command = intents_[of].command;
   if (other_command) body.command.quantity += 1;
@@ -113,7 +125,7 @@ void traders::place(std::size_t of, bool other_command, bool repeated) {
   body.wait_ms = world_.chance.chance(700) ? 2'000 : 0;
   if (body.command.type == order_type::market && !world_.chance.chance(30)) {
     body.command.reference_price = price;
-    body.command.reference_at = world_.wall();
+    body.command.reference_at = world_.time.wall();
   }
   const auto fingerprint = body.fingerprint;
   const auto number = ask(verb::place, of, std::move(body), fingerprint, repeated);
@@ -177,18 +189,12 @@ void traders::send(std::uint64_t number, entity_key to, message body) {
 
 void traders::leaves(const requester& to, const answer& what) {
   const auto found = requests_.find(to.request);
-  if (found == requests_.end()) throw broken_invariant{"an answer to a request that nobody made"};
+  if (found == requests_.end()) throw broken_invariant{"I3", "an answer to a request that nobody made"};
   const auto& asked = found->second;
   world_.record.note(world_.time.now(), "answer", to.request, static_cast<std::int64_t>(what.index()));
   const auto stored = [&](const entity_key& key, std::int64_t version) {
-    if (version > world_.db.version(stream_of(key))) {
-      throw broken_invariant{"I17: an answer tells version " + std::to_string(version) + " of " + stream_of(key) +
-                             ", and the journal has " + std::to_string(world_.db.version(stream_of(key)))};
-    }
-    if (version < asked.stored_before) {
-      throw broken_invariant{"I14: an answer tells version " + std::to_string(version) + " of " + stream_of(key) +
-                             ", and the journal had " + std::to_string(asked.stored_before) + " before it was asked"};
-    }
+    only_what_is_stored_is_told(world_, key, version);
+    no_answer_is_older_than_its_question(key, version, asked.stored_before);
   };
   if (const auto* limits = std::get_if<limits_answer>(&what)) {
     for (const auto& [scope, each] : limits->limits) {
@@ -202,12 +208,7 @@ void traders::leaves(const requester& to, const answer& what) {
   auto& wanted = intents_[asked.of];
   const auto key = order_key(wanted.organization, wanted.id);
   stored(key, told->order.version);
-  if (told->order.version == 0)
-    throw broken_invariant{"I3: an answer tells of an order that is not stored: " + wanted.id};
-  const bool refused_for_ever = told->order.denied_because == denial::never_requested;
-  if (asked.what == verb::place && !refused_for_ever && told->order.fingerprint != asked.fingerprint) {
-    throw broken_invariant{"one key, two commands: the second was answered with the order of the first: " + wanted.id};
-  }
+  is_the_order_that_was_asked_for(*told, wanted.id, asked.what == verb::place ? asked.fingerprint : std::string{});
   wanted.version_told = std::max(wanted.version_told, told->order.version);
 }
 
@@ -229,13 +230,14 @@ void traders::read_everything() {
     reads.push_back(ask(verb::limits, book_key(organization), get_limits{}));
   world_.time.run(world_.time.now() + 10'000);
   for (const auto number : reads) {
-    if (!requests_.at(number).answered) throw broken_invariant{"liveness: all is quiet, and a read was not answered"};
+    if (!requests_.at(number).answered) throw broken_invariant{"liveness", "all is quiet, and a read was not answered"};
   }
   for (const auto& each : intents_) {
     const auto version = world_.db.version(stream_of(order_key(each.organization, each.id)));
     if (each.version_told != version) {
-      throw broken_invariant{"all is quiet, and a read of " + each.id + " tells version " +
-                             std::to_string(each.version_told) + " where the journal has " + std::to_string(version)};
+      throw broken_invariant{"I14", "all is quiet, and a read of " + each.id + " tells version " +
+                                        std::to_string(each.version_told) + " where the journal has " +
+                                        std::to_string(version)};
     }
   }
 }

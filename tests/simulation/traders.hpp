@@ -20,6 +20,7 @@ struct intent {
   order_id id;
   order_command command;
   std::string fingerprint;
+  bool asked = false;             ///< somebody has asked for it
   std::int64_t version_told = 0;  ///< the newest state that anybody was told
 };
 
@@ -62,7 +63,7 @@ class traders {
   void send(std::uint64_t number, entity_key to, message body);
   void place(std::size_t of, bool other_command, bool repeated);
   void repeat(std::size_t of);
-  void plan_order(std::int64_t at);
+  void plan_order(std::int64_t at, std::int64_t until);
   void change_limits();
   void change_permissions(bool may_trade, user_id user, organization_id organization);
 

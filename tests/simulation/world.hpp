@@ -18,14 +18,20 @@ constexpr std::int32_t utc_offset_minutes = 330;
 /// One run: nodes, database, broker, network and traders in virtual time, and everything that a seed lets go wrong.
 class world {
  public:
-  world(std::uint64_t seed, bool keep_trace);
+  world(std::uint64_t seed, bool keep_trace, const reduction& smaller = {});
 
   /// Faults, then none, then quiet. Throws broken_invariant.
   void run();
 
   // ---- what the parts need of each other ----
   bool strikes(fault what) { return faults_on_ && chance.chance(config.of(what)); }
-  void struck(fault what, organization_id organization, const order_id& order);
+  /// Counts the fault for the order, for all that a row or a message is about, or for all orders of a shard, of the
+  /// shards of a node, or at all.
+  void struck(fault what, const order_id& order);
+  void struck_row(fault what, const journal_row& row);
+  void struck_message(fault what, const delivery& message);
+  void struck_shard(fault what, shard_id shard);
+  void struck_node(fault what, const node& where);
   void struck_all(fault what);
   saga_step step_of(organization_id organization, const order_id& order) const;
 
@@ -34,9 +40,8 @@ class world {
   /// From a process to whoever asked.
   void reply(std::size_t from, const requester& to, const answer& what);
   /// The node that runs the shard, seen from `near`; nodes.size() when nobody does.
-  std::size_t runs(shard_id shard, std::size_t near) const;
+  std::size_t runs(shard_id shard, std::size_t near);
   std::uint64_t next_number() { return ++last_number_; }
-  wall_ms wall() const { return {wall_base_ + time.now()}; }
 
   timeline time;
   dice chance;
@@ -57,14 +62,17 @@ class world {
   void kill_node();
   void pause_node();
   void crash_entity();
+  void set_a_clock();
   void hand_shard_over();
+  template <class Concerned>
+  void struck_where(fault what, Concerned concerned);
   void heal();
+  wall_ms day_end() const;
   std::string unsettled() const;
   std::string open_work() const;
-  void run_until_empty(std::string (world::*what)() const, const char* sentence);
+  void run_until_empty(std::string (world::*what)() const, std::int64_t until, const char* which);
 
   bool faults_on_ = false;
-  std::int64_t wall_base_ = 0;
   std::uint64_t last_number_ = 0;
 };
 

@@ -328,6 +328,10 @@ TEMPLATE_TEST_CASE("each stream is named once, however many there are", "[journa
       3, [&](std::string_view name) { ++calls, names.emplace(name); }, generous);
   CHECK(calls == streams);
   CHECK(names.size() == streams);
+  // A page begins behind the name it is given, in the order of bytes.
+  const auto page = journal->streams_after(3, *std::next(names.begin(), 9), 5, generous);
+  CHECK(page == std::vector<stream_id>(std::next(names.begin(), 10), std::next(names.begin(), 15)));
+  CHECK(journal->streams_after(3, *names.rbegin(), 5, generous).empty());
 }
 
 TEMPLATE_TEST_CASE("heartbeats count, id blocks do not overlap", "[journal]", memory_world, postgres_world) {

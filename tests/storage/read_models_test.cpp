@@ -185,3 +185,32 @@ TEST_CASE("another organization's positions are not listed", "[read models]") {
   CHECK(models.list_positions({8}, {456}, generous).empty());
   CHECK(models.list_positions({7}, {457}, generous).empty());
 }
+
+TEST_CASE("a shard's open orders are those that somebody must look after", "[read models]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  read_models models{world.conninfo(), self};
+  const auto in = [](const std::string& id, const char* state, std::int32_t day = 19'700) {
+    auto row = order(id, 100, 9);
+    row.state = state;
+    row.day = {day};
+    return row;
+  };
+  REQUIRE(models.apply(
+      {"orders",
+       5,
+       0,
+       10,
+       {in("A", "pending_new"), in("B", "new"), in("C", "partially_filled"), in("D", "unknown", 1), in("E", "filled"),
+        in("F", "canceled", 19'800), in("G", "absent"), in("H", "absent", 19'694), in("I", "absent", 19'693)},
+       {}},
+      generous));
+  REQUIRE(models.apply({"orders", 6, 0, 10, {in("K", "new")}, {}}, generous));
+  const auto found = models.open_orders(5, generous);
+  names ids;
+  for (const auto& [organization, id] : found) {
+    CHECK(organization == organization_id{7});
+    ids.push_back(id);
+  }
+  CHECK(ids == names{"A", "B", "C", "D", "G", "H"});
+}

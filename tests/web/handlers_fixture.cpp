@@ -139,16 +139,16 @@ sb::answer scripted_entities::book_answer(organization_id organization, const me
 }
 
 void scripted_entities::last_price(const std::string&, const std::string&, on_answer done) {
-  soon_.push([done = std::move(done), told = price] { done(price_answer{told, test_now}); });
+  soon_.push([done = std::move(done), told = price_answer{price, priced_at}] { done(price_answer{told}); });
 }
 
-void scripted_entities::paper_fill(const order_id& order, money at, std::int64_t quantity, const request_context&,
-                                   std::int64_t, on_answer done) {
+void scripted_entities::paper_fill(sb::paper_fill what, std::int64_t, on_answer done) {
   auto told = fill;
+  fills_asked.push_back(what);
   if (auto* good = std::get_if<fill_answer>(&told)) {
-    good->order.id = order;
-    good->fill.quantity = std::min(good->fill.quantity, quantity);
-    good->fill.price = at;
+    good->order.id = what.order;
+    good->fill.quantity = std::min(good->fill.quantity, what.quantity);
+    good->fill.price = what.price;
   }
   soon_.push([done = std::move(done), told = std::move(told)]() mutable { done(std::move(told)); });
 }
@@ -282,6 +282,7 @@ reply api_world::operator()(const call& what) {
   if (!what.token.empty()) request.headers.emplace_back("authorization", "Bearer " + what.token);
   request.body = what.body;
   request.listener = what.listener;
+  request.names = ids.of(request);
   reply got;
   subject.handle(std::move(request), responder{std::make_shared<kept_response>(got)});
   soon.run();

@@ -11,6 +11,7 @@
 #include "web/api.hpp"
 #include "web/json.hpp"
 #include "web/routes.hpp"
+#include "web/server/request_ids.hpp"
 
 /// An api whose node is scripted: entities and tables are maps, and every question is recorded.
 namespace sb::web::testing {
@@ -64,7 +65,9 @@ class scripted_entities final : public entity_port {
   limits_answer limits;
   risk_check check;
   money price{5'000'000};
+  wall_ms priced_at = test_now;
   sb::answer fill = rejected{rejection::not_found, ""};
+  std::vector<sb::paper_fill> fills_asked;
   tree_node tree;
   bool is_ready = true;
   std::string restarted;
@@ -72,8 +75,7 @@ class scripted_entities final : public entity_port {
   void ask(const entity_key& to, message body, const request_context& context, std::int64_t wait_ms,
            on_answer done) override;
   void last_price(const std::string& exchange, const std::string& symbol, on_answer done) override;
-  void paper_fill(const order_id& order, money at, std::int64_t quantity, const request_context& context,
-                  std::int64_t wait_ms, on_answer done) override;
+  void paper_fill(sb::paper_fill what, std::int64_t wait_ms, on_answer done) override;
   void supervision(std::function<void(tree_node&&)> done) override;
   void restart_actor(const std::string& id, const request_context& context, std::function<void(bool)> done) override;
   bool ready() const override { return is_ready; }
@@ -180,6 +182,7 @@ class api_world {
   scripted_database database{soon};
   metrics counters;
   wall_ms now = test_now;
+  request_ids ids;
   api subject;
 };
 

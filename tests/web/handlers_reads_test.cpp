@@ -243,7 +243,43 @@ SCENARIO("a fill at the paper broker") {
     CHECK(got.at("/quantity") == "10");
     CHECK(got.at("/price") == "500.05");
   }
+  WHEN("the request has a key") {
+    fill_answer told;
+    told.fill = {"F1", 10, {}, test_now};
+    told.order.replayed = GENERATE(false, true);
+    world.entities.fill = told;
+    const auto keyed = [&](std::vector<name_value> headers) {
+      return world({.method = "POST",
+                    .target = "/ops/paper/fills",
+                    .body = good,
+                    .token = world.platform_token(),
+                    .headers = std::move(headers)});
+    };
+    const auto got = keyed({{"idempotency-key", R"("k-1")"}});
+    THEN("the broker tells a repeat by it") {
+      REQUIRE(world.entities.fills_asked.size() == 1);
+      CHECK(world.entities.fills_asked.front().execution_id == "k-1");
+      CHECK(got.status() == 200);
+      CHECK(got.header("Idempotent-Replayed") == (told.order.replayed ? "true" : "absent"));
+    }
+    THEN("one that is none is refused before the broker is asked") {
+      CHECK(keyed({{"idempotency-key", "a b"}}).code() == "IDEMPOTENCY_KEY_MALFORMED");
+      CHECK(world.entities.fills_asked.size() == 1);
+    }
+  }
+  WHEN("it has none") {
+    fill(good);
+    fill(good);
+    THEN("each request is a fill of its own") {
+      REQUIRE(world.entities.fills_asked.size() == 2);
+      CHECK(world.entities.fills_asked.back().execution_id.empty());
+    }
+  }
   THEN("refusals") {
+    world.entities.fill = rejected{rejection::key_reused, "this execution was told with another price or quantity"};
+    CHECK(fill(good).status() == 422);
+    CHECK(fill(good).code() == "IDEMPOTENCY_KEY_REUSED");
+    world.entities.fill = rejected{rejection::not_found, ""};
     CHECK(fill(good).code() == "ORDER_NOT_FOUND");
     world.entities.fill = rejected{rejection::order_closed, ""};
     CHECK(fill(good).status() == 409);

@@ -3,6 +3,7 @@
 
 #include "handlers_fixture.hpp"
 #include "web/request_types.hpp"
+#include "web/server/refusal.hpp"
 
 using namespace sb;
 using namespace sb::web;
@@ -298,7 +299,7 @@ TEST_CASE("each rejection has its problem") {
       {rejection::overloaded, 429, "OVERLOADED", "retry"},
       {rejection::storage_unavailable, 503, "STORAGE_UNAVAILABLE", "check"},
       {rejection::parked, 503, "STATE_PARKED", "check"},
-      {rejection::shard_moved, 503, "STATE_NOT_READY", "retry"},
+      {rejection::shard_moved, 503, "STATE_NOT_READY", "check"},
       {rejection::version_conflict, 412, "STATE_PRECONDITION_FAILED", "user"},
       {rejection::deadline_passed, 503, "STORAGE_UNAVAILABLE", "check"},
       {rejection::draining, 503, "STATE_DRAINING", "retry"},
@@ -318,6 +319,8 @@ TEST_CASE("each rejection has its problem") {
   CHECK(got.at("/action") == r.action);
   CHECK(got.at("/client_order_id") == "c-1");
   CHECK(got.at("/order_id").size() == 32);
+  // A text that denies everything goes with the word that says so, and with no other.
+  CHECK((got.at("/detail").find("nothing was done") == std::string::npos || r.action == "retry"));
   const bool waits = r.status == 429 || r.status == 503;
   CHECK(got.header("Retry-After") == (waits ? "1" : "absent"));
 }
@@ -377,6 +380,41 @@ TEST_CASE("every reference of the OpenAPI document leads somewhere") {
   };
   follow(got.body);
   CHECK(references > 50);
+}
+
+TEST_CASE("the OpenAPI document has every code that an answer may have") {
+  api_world world;
+  const auto got = world({.target = "/openapi.json"});
+  std::multiset<std::string> codes;
+  for (const auto& code : got.body.find("components")
+                              ->find("schemas")
+                              ->find("Problem")
+                              ->find("properties")
+                              ->find("code")
+                              ->find("enum")
+                              ->children())
+    codes.insert(code.text());
+  std::set<std::string> rows;
+  for (const auto& row : got.body.find("x-problems")->children()) rows.insert(row.find("code")->text());
+  for (const auto& entry : problem_registry()) CHECK(rows.contains(std::string{entry.text}));
+  for (const auto& spec : refusal_specs()) CHECK(rows.contains(std::string{spec.code}));
+  CHECK(codes == std::multiset<std::string>(rows.begin(), rows.end()));
+}
+
+TEST_CASE("an empty list of accounts is described where it is set and where it is shown") {
+  api_world world;
+  const auto got = world({.target = "/openapi.json"});
+  std::size_t described = 0;
+  for (const auto& schema : got.body.find("components")->find("schemas")->children()) {
+    const auto* properties = schema.find("properties");
+    const auto* accounts = properties == nullptr ? nullptr : properties->find("trading_account_ids");
+    if (accounts == nullptr) continue;
+    INFO(schema.name());
+    REQUIRE(accounts->find("description") != nullptr);
+    CHECK(accounts->find("description")->text() == "Empty: every account of the organization.");
+    ++described;
+  }
+  CHECK(described >= 1);
 }
 
 TEST_CASE("schemas say what may be null and what a list of ids is") {

@@ -243,6 +243,17 @@ SCENARIO("permissions") {
     CHECK(get(world, "/api/users/102/permissions", world.trader_token()).status() == 404);
     CHECK(get(world, "/api/permissions/validate?user_id=102&action=view", world.trader_token()).status() == 404);
     CHECK(get(world, "/api/users/102/permissions", world.admin_token()).status() == 200);
+    CHECK(get(world, "/api/permissions/validate?user_id=102&action=view", world.admin_token()).status() == 200);
+    // Of another organization, or of none: not there.
+    for (const auto* more : {"", "&trading_account_id=11"}) {
+      for (const auto* user : {"201", "999"}) {
+        const auto refused = get(world, std::string{"/api/permissions/validate?action=view&user_id="} + user + more,
+                                 world.admin_token());
+        CHECK(refused.status() == 404);
+        CHECK(refused.code() == "USER_NOT_FOUND");
+        CHECK(refused.at("/allowed") == "absent");
+      }
+    }
     CHECK(get(world, "/api/users/201/permissions", world.admin_token()).status() == 404);
     CHECK(get(world, "/api/permissions/validate?user_id=101&action=view&trading_account_id=21", world.trader_token())
               .status() == 404);
@@ -323,6 +334,13 @@ TEST_CASE("limits that cannot be set") {
        "/limits/0/limit_value"},
       {"negative", of_account(R"({"limit_type":"daily_trading_limit","limit_value":-1})"), 400,
        "VALIDATION_NUMBER_OUT_OF_RANGE", "/limits/0/limit_value"},
+      {"negative count", of_account(R"({"limit_type":"open_orders","limit_value":-1})"), 400,
+       "VALIDATION_NUMBER_OUT_OF_RANGE", "/limits/0/limit_value"},
+      {"negative text", of_account(R"({"limit_type":"single_order_value","limit_value":"-0.0001"})"), 400,
+       "VALIDATION_NUMBER_OUT_OF_RANGE", "/limits/0/limit_value"},
+      {"negative in the second row",
+       of_account(R"({"limit_type":"open_orders","limit_value":1},{"limit_type":"order_quantity","limit_value":-5})"),
+       400, "VALIDATION_NUMBER_OUT_OF_RANGE", "/limits/1/limit_value"},
       {"too precise", of_account(R"({"limit_type":"daily_trading_limit","limit_value":1.00001})"), 400,
        "VALIDATION_TOO_PRECISE", "/limits/0/limit_value"},
       {"unknown product", of_account(R"({"limit_type":"allowed_products","allowed":["INTRADAY","FUN"]})"), 400,
@@ -330,6 +348,12 @@ TEST_CASE("limits that cannot be set") {
       {"twice",
        of_account(R"({"limit_type":"open_orders","limit_value":1},{"limit_type":"open_orders","limit_value":2})"), 400,
        "VALIDATION_NOT_ALLOWED", "/limits/1/limit_type"},
+      {"twice the same", of_account(R"({"limit_type":"open_orders","limit_value":1},
+         {"limit_type":"orders_per_day","limit_value":1},{"limit_type":"open_orders","limit_value":1})"),
+       400, "VALIDATION_NOT_ALLOWED", "/limits/2/limit_type"},
+      {"words twice", of_account(R"({"limit_type":"allowed_symbols","allowed":["SBIN"]},
+         {"limit_type":"allowed_symbols","allowed":[]})"),
+       400, "VALIDATION_NOT_ALLOWED", "/limits/1/limit_type"},
       {"foreign organization", R"({"scope":"organization","scope_id":2,"limits":[]})", 404, "absent", ""},
       {"foreign account", R"({"scope":"account","scope_id":21,"limits":[]})", 404, "absent", ""},
       {"foreign user", R"({"scope":"user","scope_id":201,"limits":[]})", 404, "absent", ""},
@@ -377,6 +401,27 @@ SCENARIO("an order is checked without being placed") {
     CHECK(got.at("/allowed") == "false");
     CHECK(got.at("/reason_code") == "RISK_NO_REFERENCE_PRICE");
     CHECK(world.entities.questions<validate_order>().empty());
+  }
+  WHEN("a MARKET order's price is as old as it may be") {
+    world.now = {test_now.value + api_settings{}.reference_age_max_ms};
+    const auto market = order_body(R"("order_type":"MARKET")", "order_type price");
+    const auto limit = order_body();
+    const auto token = world.trader_token();
+    CHECK(post(world, path, market, token).at("/allowed") == "true");
+    THEN("a moment later there is none, as when placing") {
+      ++world.now.value;
+      const auto got = post(world, path, market, token);
+      CHECK(got.status() == 200);
+      CHECK(got.at("/allowed") == "false");
+      CHECK(got.at("/reason_code") == "RISK_NO_REFERENCE_PRICE");
+      CHECK(world.entities.questions<validate_order>().size() == 1);
+      CHECK(post(world, path, limit, token).at("/allowed") == "true");
+    }
+    THEN("a newer one will do") {
+      ++world.now.value;
+      world.entities.priced_at = world.now;
+      CHECK(post(world, path, market, token).at("/allowed") == "true");
+    }
   }
   THEN("the same things are wrong as when placing") {
     CHECK(post(world, path, order_body(R"("client_order_id":"c")"), world.trader_token()).at("/errors/0/pointer") ==

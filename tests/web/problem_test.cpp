@@ -4,6 +4,9 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "web/server/refusal.hpp"
 
 namespace {
 using namespace sb;
@@ -100,6 +103,7 @@ TEST_CASE("published codes keep their status and action") {
       {"RISK_NO_REFERENCE_PRICE", 403, "user"},
       {"RISK_UNAVAILABLE", 503, "check"},
       {"STATE_PARKED", 503, "check"},
+      {"STATE_NOT_READY", 503, "check"},
       {"IDEMPOTENCY_KEY_REUSED", 422, "user"},
       {"IDEMPOTENCY_KEYS_DIFFER", 400, "user"},
       {"ORDER_CLOSED", 409, "user"},
@@ -239,8 +243,23 @@ TEST_CASE("the token's 401 says so, the login's does not") {
   CHECK(header(render(why), "WWW-Authenticate") == R"(Bearer realm="stocksblitz")");
 }
 
-TEST_CASE("the catalog lists every code once") {
+TEST_CASE("the catalog lists every code once with each of its statuses, those of the HTTP server's refusals too") {
   const auto catalog = parsed(problem_catalog());
-  REQUIRE(catalog.children().size() == problem_registry().size());
+  std::set<std::pair<std::string, std::string>> rows;
+  std::set<std::string> codes;
+  for (const auto& row : catalog.children()) {
+    INFO(row.find("code")->text());
+    CHECK(rows.emplace(row.find("code")->text(), row.find("status")->text()).second);
+    codes.insert(row.find("code")->text());
+    CHECK(row.find("retryable")->boolean() ==
+          (row.find("action")->text() == "retry" || row.find("status")->text() == "503"));
+    CHECK(row.find("type")->text().starts_with("/problems/"));
+  }
+  for (const auto& entry : problem_registry())
+    CHECK(rows.contains({std::string{entry.text}, std::to_string(entry.status)}));
+  for (const auto& spec : refusal_specs()) CHECK(rows.contains({std::string{spec.code}, std::to_string(spec.status)}));
+  const auto named = problem_codes();
+  CHECK(std::set<std::string>(named.begin(), named.end()) == codes);
+  CHECK(named.size() == codes.size());
   CHECK(catalog.children()[0].find("code")->text() == "VALIDATION_FAILED");
 }

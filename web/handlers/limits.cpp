@@ -3,6 +3,7 @@
 
 #include "web/date_time.hpp"
 #include "web/handlers/handlers.hpp"
+#include "web/handlers/reference_price.hpp"
 #include "web/order_form.hpp"
 #include "web/rendering.hpp"
 
@@ -198,14 +199,11 @@ void check_order(const request_ptr& request) {
   if (auto why = refuse_order(command, request->body, *request->services.instruments))
     return request->refuse(std::move(*why));
   with_account(request, command.account, [request, command] {
-    if (command.type != order_type::market) return ask_check(request, command);
-    request->services.entities.last_price(command.exchange, command.symbol, [request, command](sb::answer&& told) {
-      request->guarded([&] {
-        auto priced = command;
-        if (const auto* found = std::get_if<price_answer>(&told)) priced.reference_price = found->price;
-        if (priced.reference_price.ticks > 0) return ask_check(request, priced);
-        answer_check(request, false, problem_code::risk_no_reference_price, {});
-      });
+    with_reference_price(request, command, [request](order_command&& priced) {
+      const auto& services = request->services;
+      if (is_priced(priced, services.clock(), services.settings.reference_age_max_ms))
+        return ask_check(request, priced);
+      answer_check(request, false, problem_code::risk_no_reference_price, {});
     });
   });
 }

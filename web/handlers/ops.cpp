@@ -40,11 +40,19 @@ void fill_paper_order(const request_ptr& request) {
   const order_id order{body.text("order")};
   if (!is_order_id(order)) return request->refuse(problem_code::order_not_found);
   request->order_names = {{"order_id", order}};
+  auto key = read_idempotency_key(request->http);
+  if (auto* why = std::get_if<problem>(&key)) return request->refuse(std::move(*why));
+  ::sb::paper_fill fill;
+  fill.order = order;
+  fill.quantity = body.integer("quantity");
+  fill.price = body.amount("price");
+  // Without a key each request is a fill of its own: two equal ones may be meant.
+  fill.execution_id = std::get<std::optional<std::string>>(std::move(key)).value_or("");
   request->services.entities.paper_fill(
-      order, body.amount("price"), body.integer("quantity"), request->context,
-      request->services.settings.client_wait_ms, [request](sb::answer&& told) {
+      std::move(fill), request->services.settings.client_wait_ms, [request](sb::answer&& told) {
         request->guarded([&] {
           if (const auto* filled = std::get_if<sb::fill_answer>(&told)) {
+            if (filled->order.replayed) request->headers.emplace_back("Idempotent-Replayed", "true");
             json_writer out;
             out.begin_object().member("order_id", std::string_view{filled->order.id});
             out.member("fill_id", std::string_view{filled->fill.fill_id});

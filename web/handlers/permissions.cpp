@@ -42,6 +42,26 @@ void answer_decision(const request_ptr& request, bool allowed, const std::string
   request->respond(200, std::move(out));
 }
 
+void decide_for(const request_ptr& request, user_id user, trade_action action) {
+  const auto& query = request->query;
+  if (!query.has("trading_account_id")) {
+    return ask<sb::permissions_answer>(request, book_key(request->organization), get_permissions{user},
+                                       [request, action](sb::permissions_answer&& found) {
+                                         const bool allowed = covers(found.grant, action);
+                                         answer_decision(request, allowed,
+                                                         allowed ? "" : "The permission is not granted.");
+                                       });
+  }
+  const auto account = query.id<account_id>("trading_account_id");
+  with_account(request, account, [request, user, account, action] {
+    ask<permission_checked>(request, book_key(request->organization), check_permission_request{user, account, action},
+                            [request](permission_checked&& told) {
+                              const auto& currency = request->services.settings.currency;
+                              answer_decision(request, told.allowed, told.why ? describe(*told.why, currency) : "");
+                            });
+  });
+}
+
 /// Others' permissions are for those who read the whole organization.
 bool may_ask_about(const api_request& request, user_id user) {
   const bool own = user == request.who.user && request.organization == request.who.organization;
@@ -88,22 +108,9 @@ void decide_permission(const request_ptr& request) {
   const auto user = query.id<user_id>("user_id");
   const auto action = static_cast<trade_action>(query.word("action"));
   if (!may_ask_about(*request, user)) return request->refuse(problem_code::user_not_found);
-  if (!query.has("trading_account_id")) {
-    return ask<sb::permissions_answer>(request, book_key(request->organization), get_permissions{user},
-                                       [request, action](sb::permissions_answer&& found) {
-                                         const bool allowed = covers(found.grant, action);
-                                         answer_decision(request, allowed,
-                                                         allowed ? "" : "The permission is not granted.");
-                                       });
-  }
-  const auto account = query.id<account_id>("trading_account_id");
-  with_account(request, account, [request, user, account, action] {
-    ask<permission_checked>(request, book_key(request->organization), check_permission_request{user, account, action},
-                            [request](permission_checked&& told) {
-                              const auto& currency = request->services.settings.currency;
-                              answer_decision(request, told.allowed, told.why ? describe(*told.why, currency) : "");
-                            });
-  });
+  // A book knows grants and not users: it would answer for those of another organization, and for nobody.
+  ask<sb::user_answer>(request, user_key(request->organization, user), get_user{},
+                       [request, user, action](sb::user_answer&&) { decide_for(request, user, action); });
 }
 
 }  // namespace sb::web::handlers

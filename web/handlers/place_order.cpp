@@ -1,5 +1,6 @@
 #include "actors/protocol/order_key.hpp"
 #include "web/handlers/handlers.hpp"
+#include "web/handlers/reference_price.hpp"
 #include "web/order_form.hpp"
 #include "web/rendering.hpp"
 
@@ -66,23 +67,6 @@ void send_order(const request_ptr& request, const placing_ptr& order) {
       });
 }
 
-/// A MARKET order is valued at the last price; where there is none the order itself is denied, and that is stored.
-void price_order(const request_ptr& request, const placing_ptr& order) {
-  if (order->command.type != order_type::market) return send_order(request, order);
-  request->services.entities.last_price(order->command.exchange, order->command.symbol,
-                                        [request, order](sb::answer&& told) {
-                                          request->guarded([&] {
-                                            if (const auto* why = std::get_if<rejected>(&told))
-                                              return request->refuse(problem_for(*why, entity_kind::order));
-                                            if (const auto* price = std::get_if<price_answer>(&told)) {
-                                              order->command.reference_price = price->price;
-                                              order->command.reference_at = price->at;
-                                            }
-                                            send_order(request, order);
-                                          });
-                                        });
-}
-
 }  // namespace
 
 void place_order(const request_ptr& request) {
@@ -102,7 +86,13 @@ void place_order(const request_ptr& request) {
   if (const auto* why = std::get_if<problem>(&wait)) return r.refuse(problem{*why});
   order->wait_ms = std::get<std::int32_t>(wait);
   if (auto why = refuse_order(command, r.body, *r.services.instruments)) return r.refuse(std::move(*why));
-  with_account(request, command.account, [request, order] { price_order(request, order); });
+  with_account(request, command.account, [request, order] {
+    // Also without a price that will do: then the order itself is denied, and that is stored.
+    with_reference_price(request, std::move(order->command), [request, order](order_command&& priced) {
+      order->command = std::move(priced);
+      send_order(request, order);
+    });
+  });
 }
 
 }  // namespace sb::web::handlers

@@ -108,6 +108,7 @@ void connection::read_head() {
   if (phase_ == phase::idle) {
     phase_ = phase::head;
     scan_ = {};
+    names_ = {};
     if (served_) context_.board.wait(place_, waiting::head);  // the first one's time began at accept
   }
   const auto verdict = scan_.scan(input(), context_.limits);
@@ -120,6 +121,7 @@ void connection::begin_request(std::size_t head_bytes) {
   request_ = {};
   const auto version = parse_head(input().substr(0, head_bytes), request_);
   in_.consume(head_bytes);
+  names_ = context_.ids.of(request_);  // of what is not understood in full: the fields that are
   if (const auto* why = std::get_if<refusal>(&version)) return refuse(*why);
   const auto strict = strict_request(request_, std::get<unsigned>(version), context_.limits);
   if (const auto* why = std::get_if<refusal>(&strict)) return refuse(*why);
@@ -167,6 +169,7 @@ void connection::hand_over() {
   context_.counts.requests.add();
   request_.remote_address = remote_address_;
   request_.listener = listener_;
+  request_.names = names_;
   responder respond{std::make_shared<connection_slot>(context_.mail, weak_from_this())};
   try {
     context_.handler(std::move(request_), std::move(respond));
@@ -187,13 +190,14 @@ void connection::refuse(refusal why) {
   request_ = {};
   close_after_ = true;
   head_only_ = false;
-  write(refusal_response(why));
+  if (names_.request.empty()) names_ = context_.ids.fresh();
+  write(refusal_response(why, names_));
 }
 
 void connection::write(http_response&& response) {
   if (!is_sendable(response, context_.limits.response_bytes_max)) {
     context_.counts.refused[static_cast<std::size_t>(refusal::invalid_answer)].add();
-    response = refusal_response(refusal::invalid_answer);
+    response = refusal_response(refusal::invalid_answer, names_);
   }
   close_after_ = close_after_ || context_.draining;
   const auto field = close_after_       ? connection_field::close

@@ -77,6 +77,7 @@ class connection final : public std::enable_shared_from_this<connection> {
   boost::beast::flat_buffer in_;
   header_scan scan_;
   http_request request_;
+  request_names names_;  // of the request at hand, also after it was handed over; empty until its fields are read
   body_reader body_;
   std::size_t body_received_ = 0;
   deadline_board::clock::time_point body_began_;

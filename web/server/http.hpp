@@ -10,6 +10,12 @@ namespace sb::web {
 
 using name_value = std::pair<std::string, std::string>;
 
+/// The names of one request: every answer to it carries both, and what it sets in motion runs under them.
+struct request_names {
+  std::string request;      // X-Request-ID
+  std::string correlation;  // X-Correlation-ID; correlation_id of a problem
+};
+
 /// One request that passed the server's framing checks. Owned by the handler; nothing in it points into the connection.
 struct http_request {
   std::string method;             // upper case as sent: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS
@@ -20,6 +26,7 @@ struct http_request {
   std::string body;                 // without transfer coding; as long as the limits allow
   std::string remote_address;       // numeric, of the peer of the TCP connection
   std::size_t listener = 0;         // index into the settings' listeners: which port it came in by
+  request_names names;              // made by the server where the fields have none that are well formed
 
   /// The first field of that (lower-case) name, or null. Points into `headers`.
   const std::string* header(std::string_view name) const {

@@ -84,14 +84,16 @@ std::string problem_type_of(refusal why) {
   return type;
 }
 
-http_response refusal_response(refusal why) {
+http_response refusal_response(refusal why, const request_names& names) {
   const auto& spec = spec_of(why);
   http_response response;
   response.status = spec.status;
   response.content_type = "application/problem+json";
   response.headers.emplace_back("Cache-Control", "no-store");
   if (spec.status == 429 || spec.status == 503) response.headers.emplace_back("Retry-After", "1");
-  // The texts of the table hold nothing that JSON would escape.
+  response.headers.emplace_back("X-Request-ID", names.request);
+  response.headers.emplace_back("X-Correlation-ID", names.correlation);
+  // The texts of the table and the names hold nothing that JSON would escape.
   auto& body = response.body;
   body.append(R"({"type":")").append(problem_type_of(why));
   body.append(R"(","title":")").append(spec.title);
@@ -99,7 +101,8 @@ http_response refusal_response(refusal why) {
   body.append(R"(,"detail":")").append(spec.detail);
   body.append(R"(","code":")").append(spec.code);
   body.append(R"(","retryable":)").append(spec.action == "retry" ? "true" : "false");
-  body.append(R"(,"action":")").append(spec.action).append("\"}");
+  body.append(R"(,"action":")").append(spec.action);
+  body.append(R"(","correlation_id":")").append(names.correlation).append("\"}");
   return response;
 }
 

@@ -58,7 +58,7 @@ const refusal_spec& spec_of(refusal why);
 /// The problem type's URI reference: "/problems/" and the code in lower case with dashes.
 std::string problem_type_of(refusal why);
 
-/// The application/problem+json response for it.
-http_response refusal_response(refusal why);
+/// The application/problem+json response for it, to the request of these names; each is_request_id().
+http_response refusal_response(refusal why, const request_names& names);
 
 }  // namespace sb::web

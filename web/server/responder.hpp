@@ -49,7 +49,8 @@ class responder {
   std::shared_ptr<response_slot> slot_;
 };
 
-/// A responder that calls `deliver` with the answer, or with the server's 500 when it is dropped.
-responder on_response(std::function<void(http_response&&)> deliver);
+/// A responder that calls `deliver` with the answer to the request of these names, or with the server's 500 when it is
+/// dropped.
+responder on_response(request_names names, std::function<void(http_response&&)> deliver);
 
 }  // namespace sb::web

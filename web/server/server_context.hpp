@@ -14,6 +14,7 @@
 
 #include "web/server/http_server.hpp"
 #include "web/server/refusal.hpp"
+#include "web/server/request_ids.hpp"
 
 namespace sb::web::wire {
 
@@ -85,6 +86,7 @@ struct server_context {
   const http_server::request_handler handler;
   std::shared_ptr<inbox> mail;
   live_counters counts;
+  request_ids ids;
   deadline_board board{limits};
   std::unordered_map<std::string, std::size_t> connections_by_address;
   std::size_t connections_refused = 0;  // open only to be told why

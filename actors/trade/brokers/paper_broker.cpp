@@ -263,7 +263,13 @@ external_fill_answer paper_broker::fill_from_outside(const external_fill& traded
     for (const std::int64_t number : numbers) {
       const auto& fills = order_at(number).fills;
       const auto first = std::ranges::find(fills, outside_fill_id(number, traded.execution_id), &broker::fill::fill_id);
-      if (first != fills.end()) return *first;
+      if (first == fills.end()) continue;
+      // A fill that completed the order may have been cut down to what was left: then more than it may have been told.
+      const bool cut = first + 1 == fills.end() && order_at(number).state == book_state::filled;
+      const bool same = traded.price == first->price &&
+                        (traded.quantity == first->quantity || (cut && traded.quantity > first->quantity));
+      if (!same) return refusal::execution_reused;
+      return *first;
     }
   }
   const auto working = std::ranges::find_if(

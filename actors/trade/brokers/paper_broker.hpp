@@ -44,7 +44,7 @@ struct paper_request {
   Request body;
 };
 /// What the market traded against one of our orders, told from outside. With an `execution_id` the same execution told
-/// again is answered with the first fill.
+/// again is answered with the first fill, and another one under that id is refused.
 struct external_fill {
   order_id id;
   money price;
@@ -57,7 +57,14 @@ using paper_input =
     std::variant<paper_request<broker::place>, paper_request<broker::cancel>, paper_request<broker::query>,
                  paper_request<broker::read_book>, paper_request<external_fill>, broker::price_tick, trading_day_end>;
 
-enum class external_fill_refusal : std::uint8_t { not_external, invalid, order_not_found, order_closed, book_full };
+enum class external_fill_refusal : std::uint8_t {
+  not_external,
+  invalid,
+  order_not_found,
+  order_closed,
+  book_full,
+  execution_reused,  ///< this execution_id was told with another price or quantity
+};
 /// The fill, clipped to what was left of the order.
 using external_fill_answer = std::variant<broker::fill, external_fill_refusal>;
 

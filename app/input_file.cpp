@@ -1,4 +1,4 @@
-#include "app/replay/flow_file.hpp"
+#include "app/input_file.hpp"
 
 #include <lzma.h>
 
@@ -7,16 +7,18 @@
 #include <sstream>
 #include <stdexcept>
 
-namespace sb::replay {
+namespace sb {
 namespace {
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
   throw std::runtime_error{path.string() + ": " + what};
 }
 
+std::string megabytes(std::size_t bytes) { return std::to_string(bytes >> 20U) + " MiB"; }
+
 class xz_decoder {
  public:
-  explicit xz_decoder(const std::filesystem::path& path) : path_{path} {
+  xz_decoder(const std::filesystem::path& path, std::size_t bytes_max) : path_{path}, bytes_max_{bytes_max} {
     constexpr std::uint64_t memory_max = std::uint64_t{256} << 20;
     if (lzma_stream_decoder(&stream_, memory_max, LZMA_CONCATENATED) != LZMA_OK) fail(path_, "no memory to unpack it");
   }
@@ -38,7 +40,7 @@ class xz_decoder {
       stream_.avail_out = out.size();
       const auto state = lzma_code(&stream_, file ? LZMA_RUN : LZMA_FINISH);
       text.append(out.data(), out.size() - stream_.avail_out);
-      if (text.size() > flow_bytes_max) fail(path_, "larger than 1 GiB unpacked");
+      if (text.size() > bytes_max_) fail(path_, "larger than " + megabytes(bytes_max_) + " unpacked");
       if (state == LZMA_STREAM_END) return text;
       if (state != LZMA_OK) fail(path_, "not a whole xz file");
     }
@@ -46,21 +48,22 @@ class xz_decoder {
 
  private:
   const std::filesystem::path& path_;
+  std::size_t bytes_max_;
   lzma_stream stream_ = LZMA_STREAM_INIT;
 };
 
 }  // namespace
 
-std::string read_flow_file(const std::filesystem::path& path) {
+std::string read_input_file(const std::filesystem::path& path, std::size_t bytes_max) {
   std::ifstream file{path, std::ios::binary};
   if (!file) fail(path, "cannot be opened");
-  if (path.extension() == ".xz") return xz_decoder{path}.unpack(file);
+  if (path.extension() == ".xz") return xz_decoder{path, bytes_max}.unpack(file);
   std::ostringstream text;
   text << file.rdbuf();
   if (file.bad() || !text) fail(path, "cannot be read");
   auto whole = std::move(text).str();
-  if (whole.size() > flow_bytes_max) fail(path, "larger than 1 GiB");
+  if (whole.size() > bytes_max) fail(path, "larger than " + megabytes(bytes_max));
   return whole;
 }
 
-}  // namespace sb::replay
+}  // namespace sb

@@ -1,0 +1,111 @@
+#include "actors/journal/claims.hpp"
+
+#include <caf/all.hpp>
+#include <numeric>
+
+#include "actors/protocol/type_ids.hpp"
+
+namespace sb {
+namespace {
+
+using self_ptr = caf::stateful_actor<claims_state>*;
+constexpr std::int64_t anchor_every_ms = 60'000;
+
+shard_role role_of_shard(shard_id shard) { return shard < shards_per_role ? shard_role::user : shard_role::trade; }
+
+void tell_followers(self_ptr self, shard_id shard) {
+  for (const auto& follower : self->state.followers) {
+    if (follower.role == role_of_shard(shard)) self->send(follower.supervisor, shard_owned{shard});
+  }
+}
+
+void claim_what_is_free(self_ptr self) {
+  auto& state = self->state;
+  std::vector<shard_id> all(static_cast<std::size_t>(shard_count));
+  std::iota(all.begin(), all.end(), 0);
+  if (state.services.clock().boot > state.beat.lease_until) return;
+  const auto heads = state.store->heads(all, state.settings.statement_deadline);
+  const auto wanted = claimable(heads, state.settings.self, *state.beat.members, state.owned, state.beat.at);
+  if (wanted.empty() || state.services.clock().boot > state.beat.lease_until) return;
+  own_ask own;
+  for (const auto& outcome :
+       state.store->claim(wanted, state.settings.self, state.settings.lock_wait, state.settings.statement_deadline)) {
+    if (outcome.status == claim_status::claimed) own.heads.push_back(outcome.head);
+  }
+  if (own.heads.empty()) return;
+  std::vector<shard_id> claimed;
+  for (const auto& head : own.heads) claimed.push_back(head.shard);
+  state.services.log(severity::info, state.vital.id(), "claimed " + std::to_string(claimed.size()) + " shards");
+  self->send(state.services.cluster, claimed_told{claimed});
+  self->send(state.services.writer, std::move(own));
+  for (const auto shard : claimed) {
+    state.owned.insert(shard);
+    tell_followers(self, shard);
+  }
+}
+
+void anchor(self_ptr self) {
+  auto& state = self->state;
+  const auto now = state.services.clock().boot;
+  if (!state.settings.anchor || now.value - state.anchored_at.value < anchor_every_ms) return;
+  state.anchored_at = now;
+  auto heads = state.store->heads({state.owned.begin(), state.owned.end()}, state.settings.statement_deadline);
+  std::erase_if(heads,
+                [&](const shard_head& head) { return head.head == 0 || state.anchored[head.shard] == head.head; });
+  if (heads.empty()) return;
+  state.settings.anchor(heads);
+  for (const auto& head : heads) state.anchored[head.shard] = head.head;
+}
+
+void follow_beat(self_ptr self) {
+  auto& state = self->state;
+  state.beaten = false;
+  state.vital.count();
+  try {
+    if (state.beat.clock_trusted) claim_what_is_free(self);
+    anchor(self);
+  } catch (const storage_unavailable& error) {
+    state.services.log(severity::warning, state.vital.id(), error.what());
+  }
+}
+
+}  // namespace
+
+caf::behavior claims(self_ptr self, node_services services, claim_settings settings, journal_factory connect) {
+  auto& state = self->state;
+  state.services = std::move(services);
+  state.settings = std::move(settings);
+  state.store = connect();
+  state.vital = vitals{state.services.node + "/claims", "service"};
+  self->set_down_handler([self](const caf::down_msg& down) {
+    std::erase_if(self->state.followers,
+                  [&](const follow_shards& follower) { return follower.supervisor == down.source; });
+  });
+  const auto me = caf::actor_cast<caf::actor>(self);
+  self->send(state.services.writer, subscribe_ask{me});
+  self->send(state.services.cluster, beats_ask{me});
+  return {
+      [self](const beat_told& in) {
+        self->state.beat = in;
+        if (std::exchange(self->state.beaten, true)) return;
+        self->send(self, flush{});  // to the end of the mailbox: the beats that wait there are only noted
+      },
+      [self](flush) { follow_beat(self); },
+      [self](const follow_shards& in) {
+        self->state.followers.push_back(in);
+        self->monitor(in.supervisor);
+        for (const auto shard : self->state.owned) {
+          if (role_of_shard(shard) == in.role) self->send(in.supervisor, shard_owned{shard});
+        }
+      },
+      [](const committed_told&) {},
+      [self](const shard_gone& in) {
+        self->state.owned.erase(in.shard);
+        self->send(self->state.services.cluster, in);
+        for (const auto& follower : self->state.followers) self->send(follower.supervisor, in);
+      },
+      [self](const tree_ask& ask) { return self->state.vital.describe(self, ask, self->state.services.clock().boot); },
+  };
+}
+
+}  // namespace sb

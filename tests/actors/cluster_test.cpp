@@ -1,0 +1,258 @@
+#include <caf/all.hpp>
+#include <catch2/catch.hpp>
+#include <future>
+
+#include "actors/journal/claims.hpp"
+#include "actors/journal/cluster.hpp"
+#include "quiet_system.hpp"
+#include "watched_journal.hpp"
+
+using namespace sb;
+using namespace sb::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const node_identity self{"n1", 7};
+constexpr lease_times times{100, 600, 100};
+
+/// A node's cluster and claims over a journal in memory; the writer, the router and the followers only note.
+struct small_node : quiet_system {
+  std::shared_ptr<memory_store> store = std::make_shared<memory_store>();
+  memory_journal table{store};
+  memory_journal* clock_of_cluster = nullptr;
+  std::vector<std::size_t> owns;  ///< shards in each own_ask
+  std::vector<shard_id> users;
+  std::vector<shard_id> gone;
+  caf::actor user_supervisor;
+
+  std::vector<shard_id> disowned;
+  boot_ms lease_until;
+
+  small_node() {
+    services.router = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const lease_told& told) { lease_until = told.until; }};
+    }));
+    services.writer = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const own_ask& ask) { owns.push_back(ask.heads.size()); },
+              [this](const disown_ask& ask) { disowned.insert(disowned.end(), ask.shards.begin(), ask.shards.end()); },
+              [](const subscribe_ask&) {}};
+    }));
+    services.cluster = keep(system.spawn(cluster, services, membership_settings{self, times, 1'000ms}, [this] {
+      auto own = std::make_unique<memory_journal>(store);
+      clock_of_cluster = own.get();
+      return std::unique_ptr<journal>{std::move(own)};
+    }));
+  }
+  void start_claims() {
+    services.claims = keep(system.spawn(claims, services, claim_settings{self, 1'000ms, 100ms, {}}, [this] {
+      return std::unique_ptr<journal>{std::make_unique<memory_journal>(store)};
+    }));
+    user_supervisor = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const shard_owned& in) { users.push_back(in.shard); },
+              [this](const shard_gone& in) { gone.push_back(in.shard); }};
+    }));
+    caf::anon_send(services.claims, follow_shards{shard_role::user, user_supervisor});
+    run();
+  }
+  shard_head head(shard_id shard) { return table.heads({shard}, {}).at(0); }
+};
+
+/// Ends the actor behind `handle` and says whether anybody still holds it.
+bool is_held_after_its_end(small_node& node, caf::actor handle) {
+  const auto watch = caf::actor_cast<caf::weak_actor_ptr>(handle);
+  caf::anon_send_exit(handle, caf::exit_reason::kill);
+  handle = nullptr;
+  node.run();
+  return watch.lock() != nullptr;
+}
+caf::actor listener(small_node& node) {
+  return node.system.spawn([](caf::event_based_actor*) -> caf::behavior {
+    return {[](const lease_told&) {}, [](const shard_owned&) {}, [](const shard_gone&) {}};
+  });
+}
+
+}  // namespace
+
+SCENARIO("a beat that renews the lease lets the node claim what is free") {
+  small_node node;
+  node.start_claims();
+  node.advance(200ms);
+  REQUIRE(node.owns == std::vector<std::size_t>{static_cast<std::size_t>(shard_count)});
+  REQUIRE(node.users.size() == static_cast<std::size_t>(shards_per_role));
+  REQUIRE(node.head(0).owner == "n1");
+
+  WHEN("time goes on") {
+    node.advance(1s);
+    THEN("nothing is claimed twice") {
+      REQUIRE(node.owns.size() == 1);
+      REQUIRE(node.head(0).epoch == 1);
+    }
+  }
+  WHEN("the claims are restarted") {
+    caf::anon_send_exit(node.services.claims, caf::exit_reason::kill);
+    node.run();
+    node.start_claims();
+    node.advance(1s);
+    THEN("its own shards are claimed anew, once") {
+      REQUIRE(node.owns.size() == 2);
+      REQUIRE(node.head(0).epoch == 2);
+    }
+  }
+  WHEN("the writer loses a shard that is still this node's in the table") {
+    caf::anon_send(node.services.claims, shard_gone{5, "its head is not what we left"});
+    node.advance(300ms);
+    THEN("its supervisor is told, and it is claimed again") {
+      REQUIRE(node.gone == std::vector<shard_id>{5});
+      REQUIRE(node.owns.back() == 1);
+      REQUIRE(node.head(5).epoch == 2);
+      REQUIRE(node.users.back() == 5);
+    }
+  }
+}
+
+SCENARIO("a node whose shard was taken while it slept has no lease before it has given it up") {
+  small_node node;
+  node.start_claims();
+  node.advance(200ms);
+  REQUIRE(node.lease_until.value > node.boot());
+  const auto other = node_identity{"n2", 1};
+  GIVEN("another node that has taken shard 5 after the lease had lapsed") {
+    node.stop_for(2s);
+    node.table.heartbeat(other, 100ms);
+    const auto head = node.head(5);
+    const auto taken = node.table.claim({{5, head.epoch, head.incarnation}}, other, 100ms, 100ms);
+    REQUIRE(taken.at(0).status == claim_status::claimed);
+    WHEN("it beats again") {
+      node.advance(300ms);
+      THEN("the shard is given up, and the lease stays lapsed while the writer has not said that it is gone") {
+        REQUIRE_FALSE(node.disowned.empty());
+        REQUIRE(node.disowned.front() == 5);
+        REQUIRE(node.lease_until.value < node.boot());
+      }
+      AND_WHEN("the shard is gone") {
+        caf::anon_send(node.services.claims, shard_gone{5, "given up"});
+        node.advance(300ms);
+        THEN("the lease is back, and the shard stays with the other node") {
+          REQUIRE(node.lease_until.value > node.boot());
+          REQUIRE(node.head(5).owner == "n2");
+        }
+      }
+    }
+  }
+  GIVEN("nobody who took anything") {
+    node.stop_for(2s);
+    node.advance(300ms);
+    THEN("the lease is back at once") {
+      REQUIRE(node.lease_until.value > node.boot());
+      REQUIRE(node.disowned.empty());
+    }
+  }
+}
+
+SCENARIO("nothing is claimed while the clock is not trusted") {
+  small_node node;
+  node.run();
+  node.clock_of_cluster->set_clock_skew_ms(5'000);
+  node.start_claims();
+  node.advance(700ms);  // the lease of the first beat is over as well
+  const auto before = node.owns.size();
+  caf::anon_send(node.services.claims, shard_gone{5, "lost"});
+  node.advance(300ms);
+  REQUIRE(node.owns.size() == before);
+  node.clock_of_cluster->set_clock_skew_ms(0);
+  node.advance(300ms);
+  REQUIRE(node.owns.size() == before + 1);
+}
+
+SCENARIO("a beat counts only while its lease is valid and its clock is trusted") {
+  small_node node;
+  caf::anon_send_exit(node.services.cluster, caf::exit_reason::kill);
+  node.run();
+  node.start_claims();
+  const auto nobody = std::make_shared<const membership>(times);
+  const boot_ms now{node.boot()};
+  caf::anon_send(node.services.claims, beat_told{nobody, now, {now.value - 1}, true});
+  node.run();
+  REQUIRE(node.owns.empty());
+  caf::anon_send(node.services.claims, beat_told{nobody, now, {now.value + 500}, false});
+  node.run();
+  REQUIRE(node.owns.empty());
+  caf::anon_send(node.services.claims, beat_told{nobody, now, {now.value + 500}, true});
+  node.run();
+  REQUIRE(node.owns.size() == 1);
+}
+
+SCENARIO("who has ended is forgotten") {
+  small_node node;
+  node.start_claims();
+  node.advance(200ms);
+  auto follower = listener(node);
+  caf::anon_send(node.services.claims, follow_shards{shard_role::user, follower});
+  node.run();
+  CHECK_FALSE(is_held_after_its_end(node, std::move(follower)));
+  auto hears = listener(node);
+  caf::anon_send(node.services.cluster, subscribe_ask{hears});
+  node.run();
+  CHECK_FALSE(is_held_after_its_end(node, std::move(hears)));
+}
+
+SCENARIO("the journal's writer forgets a subscriber that has ended") {
+  small_node node;
+  const auto writing = node.keep(node.system.spawn(
+      writer, node.services, writer_settings{self},
+      [&] { return std::unique_ptr<journal>{std::make_unique<memory_journal>(node.store)}; }, append_observer{}));
+  auto first = listener(node);
+  auto second = listener(node);
+  caf::anon_send(writing, subscribe_ask{first});
+  caf::anon_send(writing, subscribe_ask{second});
+  node.run();
+  CHECK_FALSE(is_held_after_its_end(node, std::move(first)));
+  CHECK_FALSE(is_held_after_its_end(node, std::move(second)));
+}
+
+SCENARIO("a claim that hangs does not delay the heartbeat") {
+  using clock = std::chrono::steady_clock;
+  const auto boot = [] {
+    return boot_ms{std::chrono::duration_cast<std::chrono::milliseconds>(clock::now().time_since_epoch()).count()};
+  };
+  const auto store = std::make_shared<memory_store>();
+  std::promise<void> entered;
+  std::promise<void> released;
+  journal_watch watch;
+  watch.before_claim = [&entered, left = released.get_future().share(), first = true]() mutable {
+    if (std::exchange(first, false)) entered.set_value();
+    left.wait();
+  };
+  quiet_system::quiet_config config;
+  config.set("scheduler.policy", caf::atom("sharing"));
+  config.set("scheduler.max-threads", 1u);
+  caf::actor_system system{config};
+  caf::scoped_actor me{system};
+  node_services services;
+  services.node = "n1";
+  services.clock = [&] { return clock_reading{{boot().value}, boot(), {}}; };
+  services.log = [](severity, const std::string&, const std::string&) {};
+  services.router = services.writer = caf::actor_cast<caf::actor>(me);
+  const auto beating = system.spawn<caf::detached>(cluster, services, membership_settings{self, {5, 600, 100}, 1'000ms},
+                                                   [&] { return std::make_unique<memory_journal>(store); });
+  services.cluster = beating;
+  const auto claiming = system.spawn<caf::detached>(claims, services, claim_settings{self, 1'000ms, 100ms, {}},
+                                                    [&] { return std::make_unique<watched_journal>(store, watch); });
+  const bool hangs = entered.get_future().wait_for(60s) == std::future_status::ready;
+  // Beats that begin now renew the lease beyond this.
+  const boot_ms later{boot().value + 500};
+  bool renewed = false;
+  bool silent = false;
+  while (hangs && !renewed && !silent) {
+    me->receive([&](const lease_told& told) { renewed = told.until > later; }, [](const subscribe_ask&) {},
+                caf::after(10s) >> [&] { silent = true; });
+  }
+  released.set_value();
+  for (const auto& actor : {beating, claiming}) {
+    me->send_exit(actor, caf::exit_reason::kill);
+    me->wait_for(actor);
+  }
+  CHECK(hangs);
+  CHECK(renewed);
+}

@@ -1,0 +1,163 @@
+#include "actors/projection/projection_actor.hpp"
+
+#include <algorithm>
+#include <caf/all.hpp>
+#include <catch2/catch.hpp>
+
+#include "quiet_system.hpp"
+#include "storage/event_codec.hpp"
+#include "storage/memory/journal.hpp"
+#include "storage/order_events.hpp"
+
+using namespace sb;
+using namespace sb::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Two organizations whose trade shards differ, the first one's below the second's.
+std::pair<organization_id, organization_id> two_organizations() {
+  organization_id first{1};
+  organization_id second{2};
+  if (shard_of(shard_role::trade, second) < shard_of(shard_role::trade, first)) std::swap(first, second);
+  REQUIRE(shard_of(shard_role::trade, first) != shard_of(shard_role::trade, second));
+  return {first, second};
+}
+
+/// A projection over a journal in memory and tables that refuse an order as a check constraint would.
+struct lists : quiet_system {
+  std::shared_ptr<memory_store> store = std::make_shared<memory_store>();
+  std::map<shard_id, shard_append> parts;
+  std::map<shard_id, std::int64_t> cursors;
+  std::vector<order_id> written;
+  order_id refused;
+  std::int64_t age_ms = 0;
+  std::int64_t lag_rows = 0;
+  caf::actor projecting;
+
+  void stored(organization_id organization, const order_id& order) {
+    const auto shard = shard_of(shard_role::trade, organization);
+    memory_journal journal{store};
+    if (!parts.contains(shard)) {
+      const auto head = journal.claim({{shard, 0, 0}}, {"n1", 1}, {}, {}).at(0).head;
+      parts[shard] = {shard, head.epoch, 0, {}};
+    }
+    auto& part = parts.at(shard);
+    order_requested fact;
+    fact.command.organization = organization;
+    fact.command.quantity = 100;
+    journal_row row;
+    row.shard = shard;
+    row.seq = part.head_before + 1;
+    row.stream = stream_of(order_key(organization, order));
+    row.version = row.events = 1;
+    row.epoch = part.epoch;
+    row.body = pack({encode(fact)});
+    part.rows = {row};
+    REQUIRE(journal.append({part}, {}).at(0).status == append_status::stored);
+    ++part.head_before;
+  }
+  bool apply(const postgres::projection_batch& batch) {
+    for (const auto& order : batch.orders) {
+      if (order.id == refused) throw postgres::statement_error{"23514", "violates check constraint"};
+    }
+    if (cursors[batch.shard] != batch.expected) return false;
+    cursors[batch.shard] = batch.seq;
+    for (const auto& order : batch.orders) written.push_back(order.id);
+    return true;
+  }
+  void start() {
+    const auto sink = keep(system.spawn([](caf::event_based_actor*) -> caf::behavior {
+      return {[](const subscribe_ask&) {}, [](const follow_shards&) {}};
+    }));
+    services.writer = services.claims = sink;
+    projection_tables tables;
+    tables.apply = [this](const postgres::projection_batch& batch, deadline) { return apply(batch); };
+    tables.cursors = [this](const std::string&, deadline) {
+      std::vector<postgres::shard_cursor> out;
+      for (const auto& [shard, seq] : cursors) out.push_back({shard, seq});
+      return out;
+    };
+    tables.positions = [](organization_id, account_id, deadline) { return std::vector<postgres::position_row>{}; };
+    projecting = keep(system.spawn(
+        projection_actor, services, projection_settings{},
+        [this] { return std::unique_ptr<journal>{std::make_unique<memory_journal>(store)}; },
+        [tables] { return tables; },
+        [this](std::int64_t age, std::int64_t lag) {
+          age_ms = age;
+          lag_rows = lag;
+        }));
+    for (const auto& [shard, part] : parts) caf::anon_send(projecting, shard_owned{shard});
+    run();
+  }
+  bool wrote(const order_id& order) const { return std::count(written.begin(), written.end(), order) == 1; }
+  tree_node tree() {
+    caf::scoped_actor me{system};
+    auto asked = me->request(projecting, caf::infinite, tree_ask{});
+    run();
+    tree_node out;
+    asked.receive([&](tree_node& told) { out = std::move(told); }, [](caf::error&) { FAIL("no answer"); });
+    return out;
+  }
+  bool restart(const std::string& path) {
+    caf::scoped_actor me{system};
+    auto asked = me->request(projecting, caf::infinite, restart_ask{path});
+    run();
+    bool out = false;
+    asked.receive([&](bool done) { out = done; }, [](caf::error&) { FAIL("no answer"); });
+    return out;
+  }
+};
+
+}  // namespace
+
+SCENARIO("a row that PostgreSQL refuses parks its shard, and the others go on") {
+  const auto [first, second] = two_organizations();
+  const auto shard = shard_of(shard_role::trade, first);
+  const auto path = "n1/projection/shard-" + std::to_string(shard);
+  lists l;
+  for (const auto* order : {"A1", "A2", "A3"}) l.stored(first, order);
+  l.stored(second, "B1");
+  l.refused = "A2";
+  l.start();
+  l.advance(500ms);
+
+  CHECK(l.wrote("B1"));
+  CHECK(l.wrote("A1"));  // what stands before the refused row is shown
+  CHECK_FALSE(l.wrote("A3"));
+  CHECK(l.cursors[shard] == 1);
+  CHECK(l.lag_rows == 2);
+  CHECK(l.age_ms > 100);
+  const auto alarms =
+      std::count_if(l.log.begin(), l.log.end(), [](const auto& line) { return line.starts_with("ALARM"); });
+  CHECK(alarms == 1);
+  const auto named = "shard " + std::to_string(shard) + " makes of row 2, stream " + stream_of(order_key(first, "A2"));
+  CHECK(std::any_of(l.log.begin(), l.log.end(), [&](const auto& line) { return line.find(named) != line.npos; }));
+  const auto tree = l.tree();
+  REQUIRE(tree.children.size() == 1);
+  CHECK(tree.children[0].id == path);
+  CHECK(tree.children[0].state == "parked");
+  CHECK_FALSE(tree.children[0].failure.empty());
+
+  WHEN("the cause is mended and an operator restarts the shard") {
+    l.refused.clear();
+    CHECK_FALSE(l.restart("n1/projection/shard-1"));
+    REQUIRE(l.restart(path));
+    l.advance(200ms);
+    THEN("it catches up") {
+      CHECK(l.wrote("A1"));
+      CHECK(l.wrote("A2"));
+      CHECK(l.wrote("A3"));
+      CHECK(l.tree().children.empty());
+      CHECK(l.lag_rows == 0);
+      CHECK(l.age_ms == 0);
+    }
+  }
+  WHEN("more is committed meanwhile") {
+    l.stored(second, "B2");
+    auto rows = std::make_shared<const std::vector<journal_row>>(l.parts.at(shard_of(shard_role::trade, second)).rows);
+    caf::anon_send(l.projecting, committed_told{rows->front().shard, rows});
+    l.advance(200ms);
+    THEN("the other shard has it") { CHECK(l.wrote("B2")); }
+  }
+}

@@ -1,0 +1,114 @@
+#include <caf/all.hpp>
+#include <catch2/catch.hpp>
+
+#include "actors/journal/journal_actors.hpp"
+#include "quiet_system.hpp"
+#include "watched_journal.hpp"
+
+using namespace sb;
+using namespace sb::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr organization_id organization{7};
+constexpr int orders_stored = 25'000;  // three pages of names, and as many rows
+
+stream_id order_stream(int number) { return stream_of(order_key(organization, "O" + std::to_string(number))); }
+
+/// A reader before a shard that has many orders.
+struct archive : quiet_system {
+  const shard_id shard = shard_of(shard_role::trade, organization);
+  std::shared_ptr<memory_store> store = std::make_shared<memory_store>();
+  journal_watch watch;
+  caf::actor reading;
+
+  archive() {
+    fill();
+    read_side side;
+    side.connect = [this]() -> std::unique_ptr<journal> { return std::make_unique<watched_journal>(store, watch); };
+    side.open_orders = [](shard_id) {
+      return std::vector{order_key(organization, "O1"), order_key(organization, "O2")};
+    };
+    side.cursor = [](const std::string&, shard_id) { return std::int64_t{orders_stored - 5}; };
+    side.save_cursor = [](const std::string&, shard_id, std::int64_t) {};
+    reading = keep(system.spawn(reader, services, side, 1'000ms));
+    run();
+  }
+  void fill() {
+    memory_journal journal{store};
+    const auto head = journal.claim({{shard, 0, 0}}, {"n1", 1}, {}, {}).at(0).head;
+    shard_append part{shard, head.epoch, 0, {}};
+    for (int number = 0; number < orders_stored; ++number) {
+      journal_row row;
+      row.shard = shard;
+      row.seq = number + 1;
+      row.stream = order_stream(number);
+      row.version = row.events = 1;
+      row.epoch = head.epoch;
+      part.rows.push_back(std::move(row));
+    }
+    REQUIRE(journal.append({part}, {}).at(0).status == append_status::stored);
+  }
+};
+
+/// The next thing that this actor is told.
+struct told {
+  bool history = false;
+  contents_told contents;
+};
+told next_of(caf::scoped_actor& me) {
+  told out;
+  me->receive([&](const history_told&) { out.history = true; },
+              [&](contents_told& in) { out.contents = std::move(in); },
+              caf::after(0s) >> [] { FAIL("nothing was told"); });
+  return out;
+}
+
+}  // namespace
+
+SCENARIO("contents of a shard are read page by page, and others are served between the pages") {
+  archive a;
+  caf::scoped_actor me{a.system};
+  me->send(a.reading, contents_ask{a.shard});
+  me->send(a.reading, history_ask{a.shard, order_stream(9), caf::actor_cast<caf::actor>(me)});
+  a.run();
+  REQUIRE(next_of(me).history);
+  const auto told = next_of(me);
+  REQUIRE_FALSE(told.history);
+  REQUIRE(told.contents.streams->size() == orders_stored);
+  REQUIRE(told.contents.streams->may_contain(order_stream(orders_stored - 1)));
+  REQUIRE(told.contents.open_work.size() == 2 + 5);  // open at the cursor, and moved since
+}
+
+SCENARIO("a page that cannot be read is asked for again, and none before it") {
+  archive a;
+  std::vector<stream_id> asked;
+  a.watch.before_names = [&](const stream_id& after) {
+    asked.push_back(after);
+    if (asked.size() == 2) throw storage_unavailable{"no answer within the deadline"};
+  };
+  caf::scoped_actor me{a.system};
+  me->send(a.reading, contents_ask{a.shard});
+  a.run();
+  REQUIRE(asked.size() == 2);
+  me->send(a.reading, history_ask{a.shard, order_stream(9), caf::actor_cast<caf::actor>(me)});
+  a.run();
+  REQUIRE(next_of(me).history);
+  a.advance(600ms);
+  REQUIRE(next_of(me).contents.streams->size() == orders_stored);
+  REQUIRE(asked.size() == 4);
+  REQUIRE(asked[1] == asked[2]);
+  REQUIRE_FALSE(asked[1].empty());
+}
+
+SCENARIO("a shard that asks again is answered once, and from the start") {
+  archive a;
+  caf::scoped_actor former{a.system};
+  caf::scoped_actor me{a.system};
+  former->send(a.reading, contents_ask{a.shard});
+  me->send(a.reading, contents_ask{a.shard});
+  a.run();
+  REQUIRE(next_of(me).contents.streams->size() == orders_stored);
+  former->receive([](const contents_told&) { FAIL("the former was answered"); }, caf::after(0s) >> [] {});
+}

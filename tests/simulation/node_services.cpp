@@ -1,0 +1,240 @@
+#include <algorithm>
+#include <limits>
+
+#include "storage/event_codec.hpp"
+#include "storage/order_events.hpp"
+#include "tests/simulation/node.hpp"
+#include "tests/simulation/world.hpp"
+
+/// What a node does beside its entities: membership and claims, settlement, projection.
+namespace sb::simulation {
+namespace {
+
+constexpr std::int64_t beat_ms = 1'000;
+constexpr std::int64_t tick_ms = 1'000;
+constexpr std::int64_t skew_max_ms = 2'000;
+constexpr std::int32_t rows_max = 7;  ///< a page of rows; small, so that there are many
+
+}  // namespace
+
+bool node::read_fails() {
+  if (!world_.db.reachable()) return true;
+  if (!world_.strikes(fault::read_failed)) return false;
+  world_.struck_node(fault::read_failed, *this);
+  return true;
+}
+
+bool node::read_fails(shard_id id) {
+  if (!world_.db.reachable()) return true;
+  if (!world_.strikes(fault::read_failed)) return false;
+  world_.struck_shard(fault::read_failed, id);
+  return true;
+}
+
+// ---- cluster -------------------------------------------------------------------------------------------------------
+
+void node::beat() {
+  later(beat_ms, [this] { beat(); });
+  const boot_ms began{world_.time.now()};
+  later(world_.chance.between(0, 20), [this, began] {
+    if (read_fails()) {
+      blind_ = true;
+      return;
+    }
+    const boot_ms now{world_.time.now()};
+    auto& store = world_.db.store();
+    const auto skew = clock().wall.value - world_.time.wall().value;
+    const bool trusted = skew <= skew_max_ms && skew >= -skew_max_ms;
+    const node_identity self{name_, incarnation_};
+    store.heartbeat(self, {});
+    const auto heads = store.heads(world_.shards, {});
+    if (const auto taken = taken_away(heads, self, owned_); !taken.empty()) {
+      writer_events events;
+      for (const auto id : taken) writer_->disown(id, events);
+      return tell(std::move(events));  // no lease before they are gone
+    }
+    if (trusted) lease_->renewed(began);
+    if (std::exchange(blind_, false)) members_->blind(now);
+    members_->observe(store.heartbeats({}), now);
+    if (!trusted) return;
+    for (auto& in : std::exchange(reports_, {})) take_report(std::move(in));
+    claim_what_is_free(heads);
+  });
+}
+
+void node::claim_what_is_free(const std::vector<shard_head>& heads) {
+  const node_identity self{name_, incarnation_};
+  auto wanted = claimable(heads, self, *members_, owned_, {world_.time.now()});
+  std::erase_if(wanted, [&](const claim_request& one) { return !is_mine(one.shard); });
+  if (wanted.empty()) return;
+  const auto outcomes = world_.db.claim(wanted, self);
+  if (world_.strikes(fault::claim_unclear)) {  // claimed perhaps; the next beat sees
+    for (const auto& one : wanted) world_.struck_shard(fault::claim_unclear, one.shard);
+    return;
+  }
+  for (const auto& outcome : outcomes) {
+    if (outcome.status == claim_status::claimed) own(outcome.head);
+  }
+}
+
+void node::own(const shard_head& head) {
+  writer_events events;
+  writer_->own(head, events);
+  tell(std::move(events));
+  owned_.insert(head.shard);
+  later(0, [this, id = head.shard] {
+    open_shard(id);
+    if (id >= shards_per_role) {
+      settle([&](settlement_outputs& out) { settlement_->follow(id, world_.db.cursors[id], out); });
+      project_anew(id);
+    }
+  });
+}
+
+std::optional<shard_id> node::hand_over_one() {
+  if (owned_.empty()) return std::nullopt;
+  const auto id = *std::next(owned_.begin(), static_cast<std::ptrdiff_t>(world_.chance.index(owned_.size())));
+  for (const auto& head : writer_->owned()) {
+    if (head.shard != id) continue;
+    world_.record.note(world_.time.now(), "hands over", name_, id);
+    writer_events events;
+    writer_->disown(id, events);
+    tell(std::move(events));
+    world_.db.store().release({head}, {});
+    return id;
+  }
+  return std::nullopt;
+}
+
+void node::tick() {
+  later(tick_ms, [this] { tick(); });
+  settle([&](settlement_outputs& out) { settlement_->tick({world_.time.now()}, out); });
+  if (world_.db.reachable()) {
+    for (const auto& [id, seq] : std::exchange(cursors_, {})) {
+      auto& saved = world_.db.cursors[id];
+      saved = std::max(saved, seq);
+    }
+  }
+  write_projections();
+  retire_idle();
+}
+
+// ---- settlement ----------------------------------------------------------------------------------------------------
+
+/// The hint that rows are stored, with the rows.
+void node::take_hint(const committed_rows& committed) {
+  if (committed.shard < shards_per_role) return;
+  if (world_.strikes(fault::hint_lost)) {
+    world_.struck_shard(fault::hint_lost, committed.shard);
+    // On its way to the projection a hint is lost only with the projection itself.
+    if (owned_.contains(committed.shard)) project_anew(committed.shard);
+    return;
+  }
+  settle(
+      [&](settlement_outputs& out) { settlement_->rows(committed.shard, committed.rows, {world_.time.now()}, out); });
+  project(committed);
+}
+
+template <class Input>
+void node::settle(Input input) {
+  settlement_outputs out;
+  input(out);
+  for (auto& item : out) {
+    if (auto* ask = std::get_if<settle_ask>(&item)) {
+      delivery message_out;
+      message_out.head.to = book_key(ask->organization);
+      message_out.head.from = {settlement_gateway + static_cast<std::uint32_t>(number_), 1};
+      message_out.head.by.organization = ask->organization;
+      message_out.head.causation = "settlement";
+      std::visit([&](auto& body) { message_out.body = std::move(body); }, ask->what);
+      world_.send(number_, std::move(message_out));
+    } else if (const auto* wanted = std::get_if<rows_wanted>(&item)) {
+      read_rows(wanted->shard, wanted->after);
+    } else if (const auto* moved = std::get_if<cursor_moved>(&item)) {
+      cursors_[moved->shard] = moved->seq;
+    }
+  }
+}
+
+void node::read_rows(shard_id id, std::int64_t after) {
+  constexpr std::int64_t patience_ms = 10'000;
+  const auto [reading, fresh] = reading_.try_emplace(id, world_.time.now());
+  if (!fresh && world_.time.now() - reading->second < patience_ms) return;
+  reading->second = world_.time.now();
+  later(world_.chance.between(0, 10), [=, this] {
+    if (read_fails(id)) return;  // the next tick asks again
+    const auto rows = world_.db.store().read_after(id, after, rows_max, {});
+    reading_.erase(id);
+    settle([&](settlement_outputs& out) {
+      settlement_->rows(id, rows, {world_.time.now()}, out);
+      if (std::ssize(rows) >= rows_max) out.push_back(rows_wanted{id, rows.back().seq});
+    });
+  });
+}
+
+void node::take_settled(const settled& in) {
+  settle([&](settlement_outputs& out) { settlement_->answered(in, {world_.time.now()}, out); });
+}
+
+// ---- projection ----------------------------------------------------------------------------------------------------
+
+void node::project(const committed_rows& committed) {
+  const auto id = committed.shard;
+  if (!projection_->follows(id) || gaps_.contains(id)) return;
+  if (!projection_->fold(id, committed.rows)) gaps_.insert(id);
+  unsaved_.insert(id);
+}
+
+/// From the cursor in the tables.
+void node::project_anew(shard_id id) {
+  stop_projecting(id);
+  unread_.insert(id);
+}
+
+void node::stop_projecting(shard_id id) {
+  projection_->drop(id);
+  unread_.erase(id);
+  gaps_.erase(id);
+  unsaved_.erase(id);
+}
+
+void node::write_projections() {
+  if (unread_.empty() && gaps_.empty() && unsaved_.empty()) return;
+  if (read_fails()) return;
+  for (const auto id : std::exchange(unread_, {})) {
+    projection_->follow(id, world_.db.models.cursor(id));
+    gaps_.insert(id);
+  }
+  for (const auto id : std::set<shard_id>{gaps_}) {
+    const auto rows = world_.db.store().read_after(id, projection_->position_of(id), rows_max, {});
+    projection_->fold(id, rows);
+    if (!rows.empty()) unsaved_.insert(id);
+    if (std::ssize(rows) < rows_max) gaps_.erase(id);
+  }
+  for (const auto id : std::set<shard_id>{unsaved_}) {
+    const auto batch = projection_->take(id);
+    const bool lost = world_.strikes(fault::append_lost);  // written or not, and nobody knows
+    const bool written = (!lost || world_.chance.chance(500)) && world_.db.models.apply(batch);
+    if (lost || !written) {
+      project_anew(id);
+    } else {
+      unsaved_.erase(id);
+    }
+  }
+}
+
+/// What the read model had seen of an order at its cursor.
+order_state node::order_before(const entity_key& key, std::int64_t version) {
+  order_state order;
+  const auto stream = stream_of(key);
+  const auto histories = world_.db.store().read_streams(shard_of(key), {stream}, {});
+  for (const auto& row : histories.front().rows) {
+    if (row.version >= version) break;
+    std::string why;
+    const auto events = unpack(row.body, why);
+    for (const auto& event : *events) evolve(order, *decode_order_event(event, why), row.at);
+  }
+  return order;
+}
+
+}  // namespace sb::simulation
