@@ -178,11 +178,7 @@ node_plan control_plane::impl::plan() {
   p.claims.statement_deadline = statement_deadline();
   p.claims.lock_wait = p.writer.lock_wait;
   p.claims.anchor = [this](const std::vector<shard_head>& heads) {
-    try {
-      append_anchor(data / "anchors.log", *key, wall_now(), heads);
-    } catch (const std::runtime_error& error) {
-      spdlog::error("{}", error.what());
-    }
+    append_anchor(data / "anchors.log", *key, wall_now(), heads);
   };
   p.shards.held_max = static_cast<std::size_t>(chosen.admission.entity_queue);
   p.shards.queue_max = p.shards.held_max;

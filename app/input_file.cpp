@@ -4,7 +4,6 @@
 
 #include <array>
 #include <fstream>
-#include <sstream>
 #include <stdexcept>
 
 namespace sb {
@@ -58,11 +57,14 @@ std::string read_input_file(const std::filesystem::path& path, std::size_t bytes
   std::ifstream file{path, std::ios::binary};
   if (!file) fail(path, "cannot be opened");
   if (path.extension() == ".xz") return xz_decoder{path, bytes_max}.unpack(file);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file.bad() || !text) fail(path, "cannot be read");
-  auto whole = std::move(text).str();
-  if (whole.size() > bytes_max) fail(path, "larger than " + megabytes(bytes_max));
+  std::string whole;
+  std::array<char, 65'536> block{};
+  while (file) {
+    file.read(block.data(), static_cast<std::streamsize>(block.size()));
+    whole.append(block.data(), static_cast<std::size_t>(file.gcount()));
+    if (whole.size() > bytes_max) fail(path, "larger than " + megabytes(bytes_max));
+  }
+  if (file.bad()) fail(path, "cannot be read");
   return whole;
 }
 

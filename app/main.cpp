@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "app/audit/verify.hpp"
 #include "app/control_plane.hpp"
 #include "app/demo.hpp"
 #include "app/replay/replay.hpp"
@@ -172,6 +173,26 @@ int main(int argc, char** argv) {
   make_demo->add_option("--data", demo.data_dir, "The node's data directory")->capture_default_str();
   make_demo->add_option("--instruments", demo.instruments_file, "Instrument file")->capture_default_str();
 
+  auto* audit = app.add_subcommand("audit", "Looks at the journal as it is stored, beside a node or without one");
+  audit->require_subcommand(1);
+  sb::audit_options books;
+  auto* verify = audit->add_subcommand(
+      "verify", "Reads the whole journal and finds every row that was changed, lost, swapped or cut off");
+  auto* anchor =
+      verify
+          ->add_option("--anchor", books.anchors,
+                       "Also hold it against signed anchors: files, or without one anchors.log of the data directory")
+          ->expected(0, 64);
+  verify->add_option("--data", books.data_dir, "The node's data directory: its key, its anchors")
+      ->capture_default_str();
+  verify->add_option("--key", books.keys,
+                     "Whose signatures count: a JWK, a JWKS or a private key. Default: the key of the data directory");
+  verify->footer(
+      "Reads the database of STOCKSBLITZ_DATABASE. A tail that was cut off together with the head of its shard, or "
+      "rewritten\n"
+      "with new hashes, shows only against anchors. Exit code 0: nothing found, 1: something is wrong, 2: cannot "
+      "read.");
+
   auto* version = app.add_subcommand("version", "Prints the version");
 
   try {
@@ -193,6 +214,12 @@ int main(int argc, char** argv) {
   if (make_demo->parsed()) {
     demo.key_file = demo.data_dir / sb::auth_settings{}.key_file;
     return sb::run_demo(demo);
+  }
+  if (verify->parsed()) {
+    books.anchored = anchor->count() > 0;
+    std::erase_if(books.anchors, [](const std::filesystem::path& each) { return each.empty(); });
+    books.conninfo = environment_or("STOCKSBLITZ_DATABASE", "");
+    return sb::run_audit(books);
   }
   if (play->parsed()) {
     if (file->count() == 0 && !replay.only_checks) {

@@ -1,10 +1,12 @@
 #include "config/settings_reader.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <sstream>
 #include <tuple>
 #include <utility>
 
@@ -69,24 +71,61 @@ bool in_reading_order(const A& a, const B& b) {
   return std::tuple{a.file == environment_name, a.line} < std::tuple{b.file == environment_name, b.line};
 }
 
+/// Where the content of a document begins.
+class begin_of_document final : public YAML::EventHandler {
+ public:
+  const std::optional<YAML::Mark>& mark() const { return mark_; }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& at, YAML::anchor_t) override { begins(at); }
+  void OnAlias(const YAML::Mark& at, YAML::anchor_t) override { begins(at); }
+  void OnScalar(const YAML::Mark& at, const std::string&, YAML::anchor_t, const std::string&) override { begins(at); }
+  void OnSequenceStart(const YAML::Mark& at, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    begins(at);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& at, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    begins(at);
+  }
+  void OnMapEnd() override {}
+
+ private:
+  void begins(const YAML::Mark& at) {
+    if (!mark_) mark_ = at;
+  }
+  std::optional<YAML::Mark> mark_;
+};
+
+/// Where a second document begins, if there is one. YAML::LoadAll would not say: behind a finished document it takes a
+/// stray comma for one document after another, without end.
+std::optional<YAML::Mark> second_document(const std::string& yaml) {
+  std::istringstream in{yaml};
+  YAML::Parser parser{in};
+  begin_of_document first;
+  begin_of_document second;
+  if (parser.HandleNextDocument(first)) parser.HandleNextDocument(second);
+  return second.mark();
+}
+
 }  // namespace
 
 settings_reader::settings_reader(std::string file, const environment& variables)
     : file_{std::move(file)}, variables_{variables} {}
 
 void settings_reader::take(const std::string& yaml) {
-  std::vector<YAML::Node> documents;
+  YAML::Node root;
+  std::optional<YAML::Mark> second;
   try {
-    documents = YAML::LoadAll(yaml);
+    root = YAML::Load(yaml);
+    second = second_document(yaml);
   } catch (const YAML::Exception& refused) {
     const auto line = refused.mark.is_null() ? 0 : refused.mark.line + 1;
     mistakes_.push_back({file_, line, "yaml", refused.msg});
     return;
   }
-  if (documents.empty() || documents.front().IsNull()) return;
-  const auto& root = documents.front();
-  if (documents.size() > 1)
-    mistakes_.push_back({file_, line_of(documents[1]), "yaml", "a second document begins here; one is allowed"});
+  if (second) mistakes_.push_back({file_, second->line + 1, "yaml", "a second document begins here; one is allowed"});
+  if (root.IsNull()) return;
   if (!root.IsMap()) {
     mistakes_.push_back({file_, line_of(root), "yaml", "must be sections with keys"});
     return;

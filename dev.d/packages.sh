@@ -8,6 +8,9 @@ build_packages=(
   libargon2-dev liblzma-dev xz-utils postgresql-15
 )
 test_packages=(python3 python3-pytest python3-requests)
+fuzz_packages=(clang-14 libclang-rt-14-dev)
+abuse_packages=(wrk slowhttptest python3-venv)
+chaos_packages=(faketime libfaketime strace util-linux)
 lint_packages=(clang-format-14 clang-tidy-14 shellcheck git)
 bench_packages=(
   wrk python3-fastapi python3-uvicorn python3-asyncpg python3-uvloop python3-httptools python3-ujson python3-jwt

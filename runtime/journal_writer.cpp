@@ -16,7 +16,10 @@ void journal_writer::own(const shard_head& head, writer_events& out) {
   shards_[head.shard] = std::move(fresh);
 }
 
-void journal_writer::disown(shard_id shard, writer_events& out) { lose(shard, "given up", out); }
+void journal_writer::disown(shard_id shard, writer_events& out) {
+  if (!owns(shard)) return out.push_back(shard_lost{shard, "not owned"});
+  lose(shard, "given up", out);
+}
 
 std::vector<shard_head> journal_writer::owned() const {
   std::vector<shard_head> heads;

@@ -67,7 +67,7 @@ class journal_writer {
   /// stored.
   void own(const shard_head& head, writer_events& out);
   /// Gives the shard up. Whatever waits for it is answered `not_stored`; for what was sent already that means "replay
-  /// and see".
+  /// and see". One that is not owned is said to be lost again, for whoever missed it.
   void disown(shard_id shard, writer_events& out);
   bool owns(shard_id shard) const { return shards_.contains(shard); }
   std::vector<shard_head> owned() const;

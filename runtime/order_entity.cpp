@@ -48,7 +48,9 @@ void order_entity::recovered(turn& now, predecessor former) {
       if (missed_) now.at_once(alarm_out{alarm_resolve, 0});
       break;
     case order_status::absent:
-      if (missed_) look_again_at_day_end(now);
+      if (!missed_) break;
+      last_look_ = state_.updated_at < day_end();
+      now.at_once(alarm_out{alarm_resolve, 0});  // the find may have been told already, to nobody
       break;
     case order_status::none:
     case order_status::filled:
@@ -311,7 +313,8 @@ void order_entity::on(const alarm& in, const envelope& head, turn& now) {
       return;
     case alarm_resolve: {
       if (!wants_read()) return;
-      if (state_.status == order_status::absent && now.now.wall < day_end()) return look_again_at_day_end(now);
+      if (state_.status == order_status::absent && !missed_ && now.now.wall < day_end())
+        return look_again_at_day_end(now);
       outputs ask;
       ask_broker(broker_verb::query, ask);
       for (auto& out : ask) now.after_commit(std::move(out));
@@ -342,7 +345,8 @@ void order_entity::committed(const clock_reading& now, outputs& out) {
 }
 
 bool order_entity::wants_read() const {
-  return state_.status == order_status::unknown || last_look_ || (missed_ && is_working(state_.status));
+  const bool at_broker = is_working(state_.status) || state_.status == order_status::absent;
+  return state_.status == order_status::unknown || last_look_ || (missed_ && at_broker);
 }
 
 bool order_entity::busy() const {

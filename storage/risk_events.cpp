@@ -136,6 +136,8 @@ inline constexpr auto fields<scope_usage> = std::tuple{
     unless_empty{"reserved", &scope_usage::reserved},
     unless_empty{"orders", &scope_usage::orders},
     unless_empty{"open_orders", &scope_usage::open_orders},
+    unless_empty{"used_ahead", &scope_usage::used_ahead},
+    unless_empty{"ahead_day", &scope_usage::ahead_day},
 };
 template <>
 inline constexpr auto fields<reservation> = std::tuple{

@@ -21,6 +21,9 @@ struct request_context {
   std::string causation;    ///< X-Request-ID
 };
 
+/// What became of the wish to restart an actor. unknown: the part that was asked restarted itself meanwhile.
+enum class restart_outcome : std::uint8_t { under_way, no_such_actor, unknown };
+
 class entity_port {
  public:
   virtual ~entity_port() = default;
@@ -37,9 +40,10 @@ class entity_port {
   /// `fill.from` is set here. Repeated with its execution_id it is answered as the first time, and fills once;
   /// rejected{key_reused} when the repeat has another price or quantity.
   virtual void paper_fill(sb::paper_fill fill, std::int64_t wait_ms, on_answer done) = 0;
+  /// A root that is stopped and says why in `failure` where the tree does not answer.
   virtual void supervision(std::function<void(tree_node&&)> done) = 0;
-  /// False: no such actor. The restart is on its way when it answers.
-  virtual void restart_actor(const std::string& id, const request_context& context, std::function<void(bool)> done) = 0;
+  virtual void restart_actor(const std::string& id, const request_context& context,
+                             std::function<void(restart_outcome)> done) = 0;
   /// This node owns its shards, its lease is valid and it is not draining.
   virtual bool ready() const = 0;
 };

@@ -24,8 +24,15 @@ struct describe_tree {
 struct restart_in_tree {
   caf::actor root;
   std::string id;
-  std::function<void(bool)> done;
+  std::function<void(restart_outcome)> done;
 };
+
+tree_node silent_tree(std::string why) {
+  tree_node silent;
+  silent.state = "stopped";
+  silent.failure = std::move(why);
+  return silent;
+}
 
 }  // namespace
 
@@ -62,16 +69,13 @@ caf::behavior bridge(caf::event_based_actor* self, const node_services& services
       [self](const describe_tree& ask) {
         self->request(ask.root, std::chrono::seconds{3}, tree_ask{ask.now})
             .then([done = ask.done](tree_node& told) { done(std::move(told)); },
-                  [done = ask.done](caf::error&) {
-                    tree_node silent;
-                    silent.state = "stopped";
-                    silent.failure = "the root supervisor does not answer";
-                    done(std::move(silent));
-                  });
+                  [done = ask.done](caf::error&) { done(silent_tree("the root supervisor does not answer")); });
       },
       [self](const restart_in_tree& ask) {
         self->request(ask.root, std::chrono::seconds{3}, restart_ask{ask.id})
-            .then([done = ask.done](bool found) { done(found); }, [done = ask.done](caf::error&) { done(false); });
+            .then([done = ask.done](
+                      bool found) { done(found ? restart_outcome::under_way : restart_outcome::no_such_actor); },
+                  [done = ask.done](caf::error&) { done(restart_outcome::unknown); });
       },
       [services, id = services.node + "/gateway"](const tree_ask&) {
         tree_node node;
@@ -114,6 +118,8 @@ void gateway::connect(const node_services& services, caf::actor bridge) {
     answered(request, rejected{rejection::storage_unavailable,
                                "a part of the node restarted: look before you repeat, or repeat with the same key"});
   }
+  for (const auto& [request, done] : std::exchange(trees_, {})) done(silent_tree("the gateway restarted"));
+  for (const auto& [request, done] : std::exchange(restarts_, {})) done(restart_outcome::unknown);
 }
 
 std::uint64_t gateway::admit(const credit& wanted, std::int64_t wait_ms, on_answer& done) {
@@ -179,7 +185,7 @@ void gateway::timed_out(std::uint64_t request) {
   if (found == pending_.end() || !found->second.done) return;
   const auto done = std::exchange(found->second.done, nullptr);
   if (found->second.stored || std::holds_alternative<service_credit>(found->second.held)) {
-    // The shard has said that it took the request in, or no shard was asked: nothing is queued for it any more.
+    // The shard has said that it took the request in; a service has a bound of its own on what waits there.
     const auto waiting = std::move(found->second);
     pending_.erase(found);
     credits_.give_back(waiting.held);
@@ -228,23 +234,36 @@ void gateway::paper_fill(sb::paper_fill fill, std::int64_t wait_ms, on_answer do
 }
 
 void gateway::supervision(std::function<void(tree_node&&)> done) {
-  if (!bridge_ || !root_) return done(tree_node{});
-  const std::function<void(tree_node &&)> back = [this, done = std::move(done)](tree_node&& told) {
-    post_([done, node = std::make_shared<tree_node>(std::move(told))] { done(std::move(*node)); });
+  if (!bridge_ || !root_) return done(silent_tree("this node is starting or stopping"));
+  const auto request = ++last_request_;
+  trees_.emplace(request, std::move(done));
+  const std::function<void(tree_node &&)> back = [this, request](tree_node&& told) {
+    post_(
+        [this, request, node = std::make_shared<tree_node>(std::move(told))] { tree_told(request, std::move(*node)); });
   };
   caf::anon_send(bridge_, describe_tree{root_, clock_(), back});
 }
 
-void gateway::restart_actor(const std::string& id, const request_context&, std::function<void(bool)> done) {
-  if (!bridge_ || !root_) return done(false);
+void gateway::restart_actor(const std::string& id, const request_context&, std::function<void(restart_outcome)> done) {
+  if (!bridge_ || !root_) return done(restart_outcome::unknown);
   if (services_ && id == services_->node + "/gateway") {  // the bridge that would bring the answer is what ends
-    caf::anon_send(bridge_, restart_in_tree{root_, id, [](bool) {}});
-    return done(true);
+    caf::anon_send(bridge_, restart_in_tree{root_, id, [](restart_outcome) {}});
+    return done(restart_outcome::under_way);
   }
-  const std::function<void(bool)> back = [this, done = std::move(done)](bool found) {
-    post_([done, found] { done(found); });
+  const auto request = ++last_request_;
+  restarts_.emplace(request, std::move(done));
+  const std::function<void(restart_outcome)> back = [this, request](restart_outcome what) {
+    post_([this, request, what] { restart_told(request, what); });
   };
   caf::anon_send(bridge_, restart_in_tree{root_, id, back});
+}
+
+void gateway::tree_told(std::uint64_t request, tree_node&& root) {
+  if (auto waiting = trees_.extract(request)) waiting.mapped()(std::move(root));
+}
+
+void gateway::restart_told(std::uint64_t request, restart_outcome what) {
+  if (auto waiting = restarts_.extract(request)) waiting.mapped()(what);
 }
 
 bool gateway::ready() const {

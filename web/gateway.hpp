@@ -40,7 +40,8 @@ class gateway final : public entity_port {
   void last_price(const std::string& exchange, const std::string& symbol, on_answer done) override;
   void paper_fill(sb::paper_fill fill, std::int64_t wait_ms, on_answer done) override;
   void supervision(std::function<void(tree_node&&)> done) override;
-  void restart_actor(const std::string& id, const request_context& context, std::function<void(bool)> done) override;
+  void restart_actor(const std::string& id, const request_context& context,
+                     std::function<void(restart_outcome)> done) override;
   bool ready() const override;
 
  private:
@@ -57,6 +58,8 @@ class gateway final : public entity_port {
   void shard_ended(shard_id shard);
   void shard_opened(shard_id shard) { open_.insert(shard); }
   void connect(const node_services& services, caf::actor bridge);
+  void tree_told(std::uint64_t request, tree_node&& root);
+  void restart_told(std::uint64_t request, restart_outcome what);
   void schedule(std::uint64_t request, std::int64_t wait_ms);
 
   credit_book credits_;
@@ -66,6 +69,9 @@ class gateway final : public entity_port {
   caf::actor bridge_;
   caf::actor root_;
   std::unordered_map<std::uint64_t, pending> pending_;
+  // Kept here and not with the bridge, which may end before the answer comes: a restart can take it along.
+  std::unordered_map<std::uint64_t, std::function<void(tree_node&&)>> trees_;
+  std::unordered_map<std::uint64_t, std::function<void(restart_outcome)>> restarts_;
   std::vector<std::vector<std::uint64_t>> wheel_;
   std::int64_t wheel_at_ = 0;  ///< slot that was fired last, in slots since the clock's beginning
   std::uint64_t last_request_ = 0;

@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 #include <numeric>
+#include <stdexcept>
 
 #include "actors/protocol/type_ids.hpp"
 
@@ -36,8 +37,8 @@ void claim_what_is_free(self_ptr self) {
   std::vector<shard_id> claimed;
   for (const auto& head : own.heads) claimed.push_back(head.shard);
   state.services.log(severity::info, state.vital.id(), "claimed " + std::to_string(claimed.size()) + " shards");
-  self->send(state.services.cluster, claimed_told{claimed});
   self->send(state.services.writer, std::move(own));
+  self->send(state.services.cluster, claimed_told{claimed, state.beat.lease_until});
   for (const auto shard : claimed) {
     state.owned.insert(shard);
     tell_followers(self, shard);
@@ -53,7 +54,12 @@ void anchor(self_ptr self) {
   std::erase_if(heads,
                 [&](const shard_head& head) { return head.head == 0 || state.anchored[head.shard] == head.head; });
   if (heads.empty()) return;
-  state.settings.anchor(heads);
+  try {
+    state.settings.anchor(heads);
+  } catch (const std::runtime_error& error) {  // the heads are anchored with the next minute's
+    state.services.log(severity::alarm, state.vital.id(), error.what());
+    return;
+  }
   for (const auto& head : heads) state.anchored[head.shard] = head.head;
 }
 

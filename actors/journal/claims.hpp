@@ -16,8 +16,8 @@ struct claim_settings {
   std::chrono::milliseconds statement_deadline{5'000};
   std::chrono::milliseconds lock_wait{1'000};
   /// Told each minute which of this node's shards have moved, and to which head and hash: the caller signs and keeps
-  /// it, so that a journal that was cut or rewritten later can be found out. Called on the claims' thread; may be
-  /// empty.
+  /// it, so that a journal that was cut or rewritten later can be found out. Called on the claims' thread; may
+  /// throw std::runtime_error, and is then told the same heads again; may be empty.
   std::function<void(const std::vector<shard_head>&)> anchor;
 };
 

@@ -10,11 +10,10 @@ namespace {
 using self_ptr = caf::stateful_actor<cluster_state>*;
 constexpr std::int64_t skew_max_ms = 2'000;
 
-/// Nobody takes a shard from a node whose lease holds, so the table is read after a lapse only. What was taken is given
-/// up first: the lease comes back with a beat that finds nothing of it here any more.
-bool may_renew(self_ptr self, boot_ms began) {
+/// What was taken is given up: the lease comes back with a beat that finds nothing of it here any more.
+bool holds_all(self_ptr self) {
   auto& state = self->state;
-  if (state.held.empty() || began <= state.right.until()) return true;
+  if (state.held.empty()) return true;
   const auto heads = state.store->heads({state.held.begin(), state.held.end()}, state.settings.statement_deadline);
   auto taken = taken_away(heads, state.settings.self, state.held);
   if (taken.empty()) return true;
@@ -23,6 +22,12 @@ bool may_renew(self_ptr self, boot_ms began) {
       std::to_string(taken.size()) + " shards were taken while this node did not beat: they are given up");
   self->send(state.services.writer, disown_ask{std::move(taken)});
   return false;
+}
+
+void tell_lease(self_ptr self) {
+  auto& state = self->state;
+  self->send(state.services.router, lease_told{state.right.until()});
+  for (const auto& listener : state.lease_listeners) self->send(listener, lease_told{state.right.until()});
 }
 
 void beat(self_ptr self) {
@@ -38,13 +43,15 @@ void beat(self_ptr self) {
                              (trusted ? ": trusted again" : ": no lease until it is right"));
     }
     state.store->heartbeat(state.settings.self, state.settings.statement_deadline);
-    if (trusted && may_renew(self, began.boot)) state.right.renewed(began.boot);
+    // Nobody takes a shard from a node whose lease holds: the table is read after a lapse only, and the beat itself may
+    // have hung that long.
+    const bool lapsed = state.services.clock().boot > state.right.until();
+    if (trusted && (!lapsed || holds_all(self))) state.right.renewed(began.boot);
     const auto beats = state.store->heartbeats(state.settings.statement_deadline);
     const auto read_at = state.services.clock().boot;
     if (std::exchange(state.blind, false)) state.members.blind(read_at);
     state.members.observe(beats, read_at);
-    self->send(state.services.router, lease_told{state.right.until()});
-    for (const auto& listener : state.lease_listeners) self->send(listener, lease_told{state.right.until()});
+    tell_lease(self);
     state.last_beat =
         beat_told{std::make_shared<const membership>(state.members), read_at, state.right.until(), trusted};
     if (state.claims) self->send(state.claims, *state.last_beat);
@@ -77,7 +84,14 @@ caf::behavior cluster(self_ptr self, node_services services, membership_settings
         self->state.claims = in.claims;
         if (self->state.last_beat) self->send(in.claims, *self->state.last_beat);
       },
-      [self](const claimed_told& in) { self->state.held.insert(in.shards.begin(), in.shards.end()); },
+      [self](const claimed_told& in) {
+        auto& s = self->state;
+        s.held.insert(in.shards.begin(), in.shards.end());
+        if (s.services.clock().boot <= in.lease_until) return;
+        // They may be somebody else's by now, and a beat may have renewed the lease without looking at them.
+        s.right = lease{s.settings.times};
+        tell_lease(self);
+      },
       [self](const shard_gone& in) { self->state.held.erase(in.shard); },
       [self](const subscribe_ask& in) {
         self->state.lease_listeners.push_back(in.subscriber);

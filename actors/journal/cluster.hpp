@@ -31,6 +31,7 @@ struct beats_ask {
 /// From the claims: these shards are this node's from now on; shard_gone follows when one no longer is.
 struct claimed_told {
   std::vector<shard_id> shards;
+  boot_ms lease_until;  ///< of the beat under which they were claimed
 };
 
 /// This node's sign of life: beats, keeps the lease, watches the other nodes' beats, and tells the router, the lease's

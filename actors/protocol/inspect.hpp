@@ -192,7 +192,7 @@ typename Inspector::result_type inspect(Inspector& f, settle_facts& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, scope_usage& x) {
-  return f(caf::meta::type_name("scope_usage"), x.used, x.reserved, x.orders, x.open_orders);
+  return f(caf::meta::type_name("scope_usage"), x.used, x.reserved, x.orders, x.open_orders, x.used_ahead, x.ahead_day);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, risk_check& x) {

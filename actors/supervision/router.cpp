@@ -1,13 +1,18 @@
 #include "actors/supervision/router.hpp"
 
 #include <caf/all.hpp>
+#include <stdexcept>
+#include <utility>
 
 #include "actors/protocol/type_ids.hpp"
+#include "runtime/messages.hpp"
 
 namespace sb {
 namespace {
 
 using self_ptr = caf::stateful_actor<router_state>*;
+/// Beyond it the router fails: those after it in the tree start anew, and every working order asks the broker.
+constexpr std::size_t reports_max = 200'000;
 
 void refuse(self_ptr self, const requester& to, rejection why, const char* detail) {
   if (to.request == 0) return;
@@ -19,7 +24,11 @@ void to_shard(self_ptr self, caf::message content) {
   auto& state = self->state;
   const auto& head = content.get_as<envelope>(0);
   if (state.services.clock().boot > state.lease_until) {
-    return refuse(self, head.from, rejection::storage_unavailable, "this node could not renew its lease");
+    if (!content.match_element<broker_reported>(1)) {
+      return refuse(self, head.from, rejection::storage_unavailable, "this node could not renew its lease");
+    }
+    if (state.reports.size() >= reports_max) throw std::runtime_error{"too many reports of a time without a lease"};
+    return state.reports.push_back(std::move(content));
   }
   if (state.draining && head.from.request != 0 && head.from.gateway != 0) {
     return refuse(self, head.from, rejection::draining, "this node is stopping");
@@ -93,6 +102,8 @@ caf::behavior router(self_ptr self, node_services services) {
       },
       [self](const lease_told& in) {
         self->state.lease_until = in.until;
+        // Those that find the lease gone again are kept again, in their order.
+        for (auto& report : std::exchange(self->state.reports, {})) to_shard(self, std::move(report));
         for (const auto& [number, gateway] : self->state.gateways) self->send(gateway, in);
       },
       [self](stop_requests) { self->state.draining = true; },

@@ -12,7 +12,8 @@ namespace {
 using self_ptr = caf::stateful_actor<broker_state>*;
 using outcome = broker_answered::outcome;
 
-constexpr std::size_t waiting_max = 200'000;  ///< answers that the broker still owes; beyond it places are not sent
+constexpr std::size_t waiting_max =
+    200'000;  ///< answers that the broker still owes; beyond it places and fills are refused
 constexpr std::size_t held_max = 200'000;
 constexpr std::int64_t answer_patience_ms = 60'000;  ///< an answer that did not come by then never will
 constexpr std::int64_t day_check_ms = 1'000;
@@ -146,8 +147,8 @@ void report(self_ptr self, const broker::report& told) {
   if (told.in_answer) return;
   auto& state = self->state;
   if (state.services.clock().boot > state.lease_until) {
-    // At the bound the oldest goes: its order asks the broker itself when its shard is opened again.
-    if (state.held.size() >= held_max) state.held.pop_front();
+    // Beyond the bound this actor fails, and with it all after it in the tree: every working order asks anew.
+    if (state.held.size() >= held_max) throw std::runtime_error{"too many reports of a time without a lease"};
     state.held.push_back(told);
     return;
   }
@@ -265,6 +266,10 @@ void take_fill(self_ptr self, const paper_fill& in) {
   const auto orders = state.desk->broker().orders_with_id(in.order);
   if (orders.empty()) {
     self->send(state.services.router, in.from, rejected{rejection::not_found, "the broker has no such order"});
+    return;
+  }
+  if (state.waiting.size() >= waiting_max) {
+    self->send(state.services.router, in.from, rejected{rejection::overloaded, "too many calls wait for the broker"});
     return;
   }
   pause::fill_called();

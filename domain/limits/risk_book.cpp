@@ -45,6 +45,9 @@ void fold_fill(risk_book& book, const order_fact& fill) {
       if (!is_named(scope)) continue;
       auto& usage = book.usage[scope];
       usage.used = saturating_add(usage.used, value);
+      if (fill.day == book.day) continue;
+      usage.used_ahead = saturating_add(usage.used_ahead, value);
+      usage.ahead_day = std::max(usage.ahead_day, fill.day);
     }
   }
   const auto found = book.reservations.find(fill.order);
@@ -167,8 +170,11 @@ struct fold {
     std::erase_if(book.reservations,
                   [&](const auto& entry) { return !is_held(entry.second) && entry.second.day < ended; });
     for (auto& [scope, usage] : book.usage) {
-      usage.used = {};
+      usage.used = usage.ahead_day >= fact.day ? usage.used_ahead : money{};
       usage.orders = 0;
+      if (usage.ahead_day > fact.day) continue;
+      usage.used_ahead = {};
+      usage.ahead_day = {};
     }
     std::erase_if(book.usage, [](const auto& entry) { return entry.second == scope_usage{}; });
     for (const auto& [order, r] : book.reservations) {

@@ -172,10 +172,12 @@ struct reservation {
   friend bool operator==(const reservation&, const reservation&) = default;
 };
 struct scope_usage {
-  money used;                    ///< filled value of the book's current day
+  money used;                    ///< filled value of the book's current day, `used_ahead` included
   money reserved;                ///< value held by open reservations, carried over the day roll
   std::int64_t orders = 0;       ///< reservations of the current day
   std::int64_t open_orders = 0;  ///< reservations held
+  money used_ahead{};            ///< of fills that are dated after the book's day: they stay used when it rolls
+  trading_day ahead_day{};       ///< the latest of their days
   friend bool operator==(const scope_usage&, const scope_usage&) = default;
 };
 struct risk_book {
@@ -196,11 +198,11 @@ struct risk_book {
 /// reference: a big book is changed in place. Nothing releases a held reservation but the closed or absent fact of its
 /// order.
 ///
-/// A fill counts as used on the book's day when its own day is that day or a later one (a trade node's clock may be
-/// ahead by a moment; counting at once errs to the safe side); a fill of an earlier day only reduces what is held.
-/// day_rolled never goes back; it sets used and orders to zero, counts the reservations made in advance for the new day
-/// into `orders`, and drops tombstones made before the trading day that ends: a Reserve has a deadline of seconds, so
-/// nothing that old can arrive.
+/// A fill counts as used on its own day; when that is after the book's (the broker's clock may be ahead by a moment) it
+/// counts at once as well, which errs to the safe side. A fill of an earlier day only reduces what is held.
+/// day_rolled never goes back; it leaves used what was filled ahead for the new day, sets orders to zero, counts the
+/// reservations made in advance for the new day into `orders`, and drops tombstones made before the trading day that
+/// ends: a Reserve has a deadline of seconds, so nothing that old can arrive.
 void evolve(risk_book& book, const risk_event& event);
 
 // ---- readings -------------------------------------------------------------------------------------------------------

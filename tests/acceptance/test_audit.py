@@ -41,7 +41,7 @@ def audited(shared_plant, postgres):
     """A node that is stopped after a day's work; everything that it wrote is anchored."""
     node = shared_plant.new_node()
     desk = Desk(node, node.platform)
-    assert desk.set_limits("organization", open_orders=100).status_code == 200
+    assert desk.set_limits("organization", order_quantity=1_000_000).status_code == 200
     filled = desk.trader.place(desk.order()).json()["order_id"]
     assert desk.fill(filled, 500.00, 4).status_code == 200 and desk.fill(filled, 500.00, 6).status_code == 200
     canceled = desk.trader.place(desk.order()).json()["order_id"]

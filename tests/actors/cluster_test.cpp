@@ -140,6 +140,16 @@ SCENARIO("a node whose shard was taken while it slept has no lease before it has
       }
     }
   }
+  GIVEN("nobody who took anything, and claims that are told under a lease that is over") {
+    const auto until = node.lease_until;
+    caf::anon_send(node.services.cluster, claimed_told{{5}, {node.boot() - 1}});
+    node.run();
+    THEN("the lease is gone until a beat has looked") {
+      REQUIRE(node.lease_until < until);
+      node.advance(300ms);
+      REQUIRE(node.lease_until > until);
+    }
+  }
   GIVEN("nobody who took anything") {
     node.stop_for(2s);
     node.advance(300ms);

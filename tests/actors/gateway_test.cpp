@@ -23,14 +23,20 @@ class silent_world {
     services.router = services.market = services.broker = silent_ = node.system.spawn(silent);
     parent_ = node.system.spawn([this, services](caf::event_based_actor* self) -> caf::behavior {
       edge_.start(self, services);
-      return {[](int) {}};
+      return {[this, self, services](int) { edge_.start(self, services); }};
     });
+    root_ = node.system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
+      return {[this, self](const tree_ask&) { return trees_.emplace_back(self->make_response_promise<tree_node>()); },
+              [this, self](const restart_ask&) { return restarts_.emplace_back(self->make_response_promise<bool>()); }};
+    });
+    edge_.set_root(root_);
     node.settle_down();
   }
   ~silent_world() {
     edge_.forget_actors();
-    caf::anon_send_exit(parent_, caf::exit_reason::user_shutdown);
-    caf::anon_send_exit(silent_, caf::exit_reason::user_shutdown);
+    trees_.clear();
+    restarts_.clear();
+    for (const auto& each : {parent_, root_, silent_}) caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
     node.settle_down();
   }
   silent_world(const silent_world&) = delete;
@@ -56,6 +62,11 @@ class silent_world {
     return count;
   }
   std::int32_t in_flight() const { return edge_.in_flight(); }
+  web::gateway& edge() { return edge_; }
+  void restart_bridge() {
+    caf::anon_send(parent_, 1);
+    node.settle_down();
+  }
 
   virtual_node node;
 
@@ -69,6 +80,9 @@ class silent_world {
   web::gateway edge_;
   caf::actor silent_;
   caf::actor parent_;
+  caf::actor root_;  // takes questions and keeps them
+  std::vector<caf::typed_response_promise<tree_node>> trees_;
+  std::vector<caf::typed_response_promise<bool>> restarts_;
   int refused_ = 0;
 };
 
@@ -84,4 +98,17 @@ TEST_CASE("orders, price queries and paper fills do not take each other's credit
     CHECK(world.taken(what) == credits);
   }
   CHECK(world.in_flight() == 13);
+}
+
+TEST_CASE("who asked about the tree is answered when a restart takes the bridge along") {
+  silent_world world{{}};
+  std::vector<std::string> told;
+  world.edge().supervision([&](tree_node&& root) { told.push_back(root.state); });
+  world.edge().restart_actor("n1/router", {}, [&](web::restart_outcome what) {
+    told.push_back(what == web::restart_outcome::unknown ? "unknown" : "known");
+  });
+  world.node.settle_down();
+  REQUIRE(told.empty());
+  world.restart_bridge();
+  CHECK(told == std::vector<std::string>{"stopped", "unknown"});
 }

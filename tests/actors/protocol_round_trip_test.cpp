@@ -129,7 +129,7 @@ const permission_grant grant{{3}, true, true, true, {{12}, {13}}};
 const reserve_capacity capacity{some_order,        2,   "f0",         {3},     {12}, "NSE", "INFY",
                                 product_type::mtf, 100, {15'000'500}, {20'000}};
 const order_fact fact{order_fact::kind::absent, 90, some_order, 40, {15'000'000}, {20'000}, {3}, {12}};
-const scope_usage usage{{5}, {-6}, 7, 8};
+const scope_usage usage{{5}, {-6}, 7, 8, {9}, {20'449}};
 const order_command command{{7},
                             {12},
                             {3},

@@ -47,7 +47,7 @@ struct ledger {
   };
   trading_day day;
   std::map<order_id, entry> entries;
-  std::map<limit_scope, std::int64_t> used;
+  std::map<std::pair<limit_scope, trading_day>, std::int64_t> used_on;
   std::map<limit_scope, std::vector<limit>> limits;
   std::map<user_id, permission_grant> grants;
 
@@ -69,8 +69,9 @@ struct ledger {
     });
   }
   std::int64_t used_in(limit_scope scope) const {
-    const auto found = used.find(scope);
-    return found == used.end() ? 0 : found->second;
+    std::int64_t sum = 0;
+    for (const auto& [where, value] : used_on) sum += where.first == scope ? value : 0;
+    return sum;
   }
   std::int64_t daily_in(limit_scope scope) const { return used_in(scope) + reserved_in(scope); }
   std::set<limit_scope> over_daily() const {
@@ -140,7 +141,7 @@ struct ledger {
         return !each.second.open && std::max(each.second.ended_on, each.second.day) < day;
       });
       day = rolled->day;
-      used.clear();
+      std::erase_if(used_on, [&](const auto& each) { return each.first.second < day; });
     } else if (const auto* row = std::get_if<facts_settled>(&event)) {
       for (const auto& fact : row->facts) take(fact);
     }
@@ -158,7 +159,7 @@ struct ledger {
     if (fact.day >= day) {
       for (const auto& scope :
            mine ? all_of(known->second.user, known->second.account) : all_of(fact.user, fact.account)) {
-        used[scope] += fact.quantity * fact.price.ticks;
+        used_on[{scope, fact.day}] += fact.quantity * fact.price.ticks;
       }
     }
     if (mine) known->second.filled += fact.quantity;
@@ -356,8 +357,8 @@ class wild_desk {
     const auto order = any_order();
     const auto what = dice_.below(4);
     if (what == 0) return desk::ended(order, dice_.one_in(3) ? order_fact::kind::absent : order_fact::kind::closed);
-    auto fact =
-        desk::filled(order, 1 + dice_.below(30), 1 + dice_.below(160), {today_.value - (dice_.one_in(8) ? 1 : 0)});
+    auto fact = desk::filled(order, 1 + dice_.below(30), 1 + dice_.below(160),
+                             {today_.value - (dice_.one_in(8) ? 1 : 0) + (dice_.one_in(8) ? 1 : 0)});
     fact.user = any_user();
     fact.account = any_account();
     return fact;

@@ -89,6 +89,18 @@ SCENARIO("fills turn what is held into what is used") {
         require_everywhere(book, usage(392, 600, 1, 1));
         CHECK(book.day == today);
       }
+      AND_WHEN("that day begins") {
+        decide(book, settle_facts{1, 2, {filled("o-1", 1, 100, tomorrow)}}, tomorrow, facts);
+        THEN("it still counts, and once") { require_everywhere(book, usage(492, 500, 0, 1)); }
+        AND_WHEN("the next one begins") {
+          roll_day(book, {102}, facts);
+          THEN("nothing of it is left") { require_everywhere(book, usage(0, 500, 0, 1)); }
+        }
+      }
+      AND_WHEN("that day is passed over") {
+        roll_day(book, {104}, facts);
+        THEN("it counts on no other") { require_everywhere(book, usage(0, 600, 0, 1)); }
+      }
     }
     WHEN("a fill comes with the first row of the next day") {
       decide(book, settle_facts{0, 1, {filled("o-1", 4, 98, tomorrow)}}, tomorrow, facts);

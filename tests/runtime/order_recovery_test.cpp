@@ -285,7 +285,17 @@ SCENARIO("an absent order is looked for once more when its day is over") {
   }
   WHEN("its incarnation is lost") {
     d.come_back();
-    THEN("the next one waits for the close") { CHECK(d.alarm_after(resolve) == to_close()); }
+    THEN("the next one looks at once, for a report of the find may have gone to nobody, and again at the close") {
+      CHECK(d.alarm_after(resolve) == 0);
+      d.give(sb::alarm{resolve});
+      CHECK(d.calls() == std::vector{broker_verb::query});
+      d.broker_says(broker_verb::query, outcome::not_found);
+      CHECK_FALSE(d.core->can_retire());
+      d.clear();
+      d.give(sb::alarm{resolve});
+      CHECK(d.calls().empty());
+      CHECK(d.alarm_after(resolve) == to_close());
+    }
   }
   WHEN("its incarnation is lost, and the next one begins days later") {
     d.pass(3 * 86'400'000);
@@ -294,13 +304,16 @@ SCENARIO("an absent order is looked for once more when its day is over") {
   }
 }
 
-TEST_CASE("an order that became absent after the close is not looked for again") {
+TEST_CASE("an order that became absent after the close is looked for again only by who takes it over") {
   order_desk d;
   d.rules.close_minute = 12 * 60 + 17;  // within a minute of the order; window and grace end later
   d.absent();
   CHECK(d.core->can_retire());
   d.come_back();
-  CHECK(d.out.empty());
+  CHECK(d.alarm_after(resolve) == 0);
+  d.give(sb::alarm{resolve});
+  d.broker_says(broker_verb::query, outcome::not_found);
+  CHECK(d.core->can_retire());
 }
 
 SCENARIO("the risk book asks for an order of which it hears nothing") {

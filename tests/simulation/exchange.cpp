@@ -61,6 +61,7 @@ void exchange::place(const broker_call& call, const answer_to& done) {
   const auto unclear = [&] {
     if (chance.chance(600)) answer(call, done, outcome::unknown, {}, chance.between(100, 3'000));
   };
+  const auto today = day_of(world_.time.wall(), utc_offset_minutes);
   if (strikes(fault::broker_drops)) return unclear();
   if (strikes(fault::broker_late)) {
     unclear();
@@ -68,30 +69,33 @@ void exchange::place(const broker_call& call, const answer_to& done) {
     const bool stopped = !world_.config.broker_enforces_ids && chance.chance(world_.config.stopped_per_mille);
     const auto latest = world_.config.late_max_ms;
     const auto delay = stopped ? chance.between(latest, latest + very_late_ms) : chance.between(100, latest);
-    world_.time.after(delay, [this, call, stopped] { arrive(call, nullptr, stopped); });
+    world_.time.after(delay, [this, late = sending{call, nullptr, today, stopped}] { arrive(late); });
     return;
   }
   if (strikes(fault::broker_hangs)) {
     unclear();
-    return arrive(call, nullptr);
+    return arrive({call, nullptr, today});
   }
   if (strikes(fault::broker_rejects)) {
     return answer(call, done, outcome::seen, {is::rejected, {}, "B1", "no", {}}, chance.between(0, 20));
   }
   const auto slow = strikes(fault::broker_slow) ? chance.between(1'000, 15'000) : chance.between(0, 20);
   const auto there = std::min(slow / 2, world_.config.late_max_ms);
-  world_.time.after(there, [this, call, done, back = slow - there] {
-    arrive(call,
-           [this, done, back](const broker_answered& told) { world_.time.after(back, [done, told] { done(told); }); });
-  });
+  const auto answer_back = [this, done, back = slow - there](const broker_answered& told) {
+    world_.time.after(back, [done, told] { done(told); });
+  };
+  world_.time.after(there, [this, sent = sending{call, answer_back, today}] { arrive(sent); });
 }
 
 /// The order is in the broker's hands now.
-void exchange::arrive(const broker_call& call, const answer_to& done, bool beyond_every_window) {
+void exchange::arrive(const sending& what) {
+  const auto& [call, done, sent_on, beyond_every_window] = what;
   const auto& id = call.order.id;
   if (closed_) return;
-  if (blocked_.contains(id)) {
-    if (done) answer(call, done, outcome::seen, {is::rejected, {}, "B2", "this client id is canceled", {}}, 0);
+  const bool over = sent_on != day_of(world_.time.wall(), utc_offset_minutes);
+  if (over || blocked_.contains(id)) {
+    const char* why = over ? "that day is over" : "this client id is canceled";
+    if (done) answer(call, done, outcome::seen, {is::rejected, {}, "B2", why, {}}, 0);
     return;
   }
   reaches_the_broker_once(world_, id);
@@ -206,8 +210,12 @@ void exchange::report(exchange_order& order, const broker_view& view) {
   world_.time.after(world_.chance.between(30, 10'000), arrive);
 }
 
-void exchange::end_of_day() {
+void exchange::end_of_trading() {
   closed_ = true;
+  end_of_day();
+}
+
+void exchange::end_of_day() {
   for (auto& [id, all] : orders_) {
     for (auto& order : all) {
       if (order.is == is::working) close(order, is::expired);

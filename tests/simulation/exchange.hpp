@@ -26,7 +26,8 @@ struct exchange_order {
 };
 
 /// The broker and its market: outlives every node, answers badly, fills as it likes. In one of two modes: it enforces
-/// client ids (one order for an id, and a cancel blocks an id for good), or an id is only a tag.
+/// client ids (one order for an id, and a cancel blocks an id for good), or an id is only a tag. Between two days it is
+/// closed for longer than a request can be on its way: what was sent on a day that is over is not taken.
 class exchange {
  public:
   using answer_to = std::function<void(broker_answered)>;
@@ -36,6 +37,8 @@ class exchange {
   /// A request whose bytes have left a node. `done` takes it back to that node.
   void take(const broker_call& call, answer_to done);
   /// The market closes: what still works expires, what comes later is not taken.
+  void end_of_trading();
+  /// Orders of the day that ends now expire; another day begins.
   void end_of_day();
 
   const std::map<order_id, std::vector<exchange_order>>& orders() const { return orders_; }
@@ -43,7 +46,14 @@ class exchange {
 
  private:
   void place(const broker_call& call, const answer_to& done);
-  void arrive(const broker_call& call, const answer_to& done, bool beyond_every_window = false);
+  /// A request on its way.
+  struct sending {
+    broker_call call;
+    answer_to done;  ///< empty: nobody is told
+    trading_day sent_on;
+    bool beyond_every_window = false;
+  };
+  void arrive(const sending& what);
   void cancel(const broker_call& call, const answer_to& done);
   void query(const broker_call& call, const answer_to& done);
   void trade(exchange_order& order);

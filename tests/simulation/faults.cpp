@@ -55,9 +55,10 @@ constexpr unsigned occasions(fault what) {
     case f::broker_drops:
     case f::broker_late:
     case f::broker_not_reached:
-      return among(s::reserved, s::canceling);  // the cancel that is stored while the place is on its way
+      // Not only reserved: a cancel is stored while the place is on its way, or a new incarnation finds it unknown.
+      return among(s::reserved, s::unknown, s::canceling);
     case f::broker_answer_unclear:
-      return among(s::unknown, s::working, s::canceling, s::absent);
+      return among(s::unknown, s::working, s::canceling, s::settling, s::absent, s::closed);
     case f::fill_doubled:
       return among(s::sent, s::unknown, s::working, s::canceling, s::absent);
   }
@@ -83,7 +84,7 @@ void hunt_for_absent_orders(swarm& config, dice& chance) {
   config.faults_for_ms = chance.between(40'000, 90'000);
   set(f::broker_drops, 300);
   if (chance.chance(500)) set(f::broker_late, 300);
-  if (chance.chance(500)) set(f::fill_doubled, 200);
+  if (chance.chance(700)) set(f::fill_doubled, 500);
   if (chance.chance(500)) set(f::broker_answer_unclear, 100);
   // The day ends while there still are faults: then an absent order is looked for once more.
   if (chance.chance(700)) config.midnight_after_ms = chance.between(config.faults_for_ms / 2, config.faults_for_ms);
@@ -118,12 +119,14 @@ swarm draw_swarm(dice& chance) {
     const auto rate = at_times ? chance.between(1'500, 20'000) : chance.between(5, 150);
     if (!calm && chance.chance(450)) config.rate[i] = rate;
   }
+  auto& unclear = config.rate[static_cast<std::size_t>(f::broker_answer_unclear)];
+  if (unclear > 0 && chance.chance(500)) unclear = 400;          // few are asked for, and fewer still at a rare moment
   if (config.nodes.size() > 1 && !calm && chance.chance(600)) {  // shards change hands all the time
     config.rate[static_cast<std::size_t>(f::shard_handed_over)] = chance.between(800, 8'000);
   }
   config.midnight_after_ms = chance.chance(300) ? chance.between(1'000, config.faults_for_ms)
                                                 : config.faults_for_ms + chance.between(400'000, 700'000);
-  if (!calm && chance.chance(150)) hunt_for_absent_orders(config, chance);
+  if (!calm && chance.chance(180)) hunt_for_absent_orders(config, chance);
   return config;
 }
 

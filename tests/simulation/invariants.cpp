@@ -50,6 +50,12 @@ void stored_under_the_epoch_in_force(const shard_append& part, std::int64_t in_f
                    " under epoch " + std::to_string(in_force));
 }
 
+void only_what_is_lost_is_given_up(const shard_head& before, const shard_head& fence) {
+  if (fence.epoch != before.epoch || fence.head != before.head) return;
+  broken("ownership", "shard " + std::to_string(before.shard) + " is given up, and the fence still stands at epoch " +
+                          std::to_string(fence.epoch) + " and head " + std::to_string(fence.head));
+}
+
 void follows_its_stream(const journal_row& row, std::int64_t version) {
   if (row.version == version + 1) return;
   broken("I7", row.stream + " has version " + std::to_string(row.version) + " after " + std::to_string(version));

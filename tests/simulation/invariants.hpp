@@ -15,7 +15,7 @@
 ///   I4  the broker gets what was intended    I11 a projection is what its journal makes  I17 told only after the
 ///   commit I5  the broker gets it once              I14 no answer is older than its question    I18 no work stays open
 ///   I6  what is released is never accepted
-///   I7  no gap in shards and streams         and: days, one key, settlement, liveness
+///   I7  no gap in shards and streams         and: days, ownership, one key, settlement, liveness
 namespace sb::simulation {
 
 class world;
@@ -23,6 +23,8 @@ class world;
 // ---- while it happens ----------------------------------------------------------------------------------------------
 /// I8: `in_force` is the epoch of the shard's last claim.
 void stored_under_the_epoch_in_force(const shard_append& part, std::int64_t in_force);
+/// Ownership: a shard that this node has lost, as it thinks, really is another's or at another head.
+void only_what_is_lost_is_given_up(const shard_head& before, const shard_head& fence);
 /// I7: `version` is the stream's last one.
 void follows_its_stream(const journal_row& row, std::int64_t version);
 /// Days: a clock that is wrong by more than is noticed must not decide which day it is.

@@ -110,6 +110,9 @@ scope_usage ledger::usage(limit_scope scope) const {
   if (const auto found = used_.find(scope); found != used_.end()) {
     for (const auto& [day, value] : found->second) {
       if (day >= day_) now.used.ticks += value;
+      if (day <= day_) continue;
+      now.used_ahead.ticks += value;
+      now.ahead_day = day;
     }
   }
   if (const auto found = reservations_today_.find(scope); found != reservations_today_.end())

@@ -34,6 +34,7 @@ void node::start() {
       static_cast<std::size_t>(world_.chance.between(1, 4)));
   members_ = std::make_unique<membership>(lease_times{});
   lease_ = std::make_unique<lease>(lease_times{});
+  clock_ = std::make_unique<node_clock>(system_clock(), boot_ms{world_.time.now()});
   beat();
   tick();
 }
@@ -49,6 +50,7 @@ void node::kill() {
   projection_.reset();
   members_.reset();
   lease_.reset();
+  clock_.reset();
   owned_.clear();
   shards_.clear();
   writes_.clear();
@@ -87,8 +89,10 @@ void node::run_here(std::uint64_t life, std::function<void()> what) {
   }
 }
 
+wall_ms node::system_clock() const { return {world_.time.wall().value + clock_error_ms_ + clock_jump_ms_}; }
+
 clock_reading node::clock() const {
-  const wall_ms wall{world_.time.wall().value + clock_error_ms_ + clock_jump_ms_};
+  const auto wall = clock_->at({world_.time.now()});
   return {wall, {world_.time.now()}, day_of(wall, utc_offset_minutes)};
 }
 
@@ -191,6 +195,27 @@ node::slot* node::find(shard_id id, const stream_id& stream, std::uint64_t host)
   return found != here->second.slots.end() && found->second.host == host ? &found->second : nullptr;
 }
 
+/// How long a call waits for its turn. Sometimes behind others: long enough that a cancel is stored before a place
+/// leaves, or the order ends before a question does. And sometimes the order's own actor ends meanwhile.
+std::int64_t node::broker_queue(const broker_out& waiting) {
+  auto& chance = world_.chance;
+  const bool place = waiting.call.what == broker_verb::place;
+  if (place && world_.crashes_now()) {
+    const auto queued = chance.between(100, 800);
+    later(chance.between(0, 10), [this, key = waiting.call.order] {
+      const auto shard = shards_.find(shard_of(key));
+      if (shard == shards_.end()) return;
+      const auto found = shard->second.slots.find(stream_of(key));
+      if (found == shard->second.slots.end() || !found->second.core) return;
+      world_.struck(fault::entity_crashed, key.id);
+      crash(shard->first, found->second);
+    });
+    return queued;
+  }
+  if (chance.chance(place ? 800 : 500)) return chance.between(0, 3);
+  return place ? chance.between(5, 60) : chance.between(20, 2'500);
+}
+
 void node::perform(shard_id id, slot& entry, outputs& out) {
   const auto stream = stream_of(entry.key);
   for (auto& item : out) {
@@ -207,7 +232,7 @@ void node::perform(shard_id id, slot& entry, outputs& out) {
       writer_->hurry(id, stream);
       schedule_step();
     } else if (const auto* call = std::get_if<broker_out>(&item)) {
-      const auto queued = world_.chance.chance(150) ? world_.chance.between(5, 40) : world_.chance.between(0, 3);
+      const auto queued = broker_queue(*call);
       later(queued, [this, what = call->call] { call_broker(what); });
     } else if (const auto* reply = std::get_if<reply_out>(&item)) {
       if (world_.time.now() > lease_->until().value) {
@@ -264,11 +289,15 @@ std::optional<entity_key> node::crash_one() {
   }
   if (all.empty()) return std::nullopt;
   auto& [id, entry] = all[world_.chance.index(all.size())];
-  outputs out;
-  entry->core->abandon(rejection::storage_unavailable, "crashed", out);
-  perform(id, *entry, out);
-  end_entity(id, *entry, "crashed");
+  crash(id, *entry);
   return entry->key;
+}
+
+void node::crash(shard_id id, slot& entry) {
+  outputs out;
+  entry.core->abandon(rejection::storage_unavailable, "crashed", out);
+  perform(id, entry, out);
+  end_entity(id, entry, "crashed");
 }
 
 void node::retire_idle() {

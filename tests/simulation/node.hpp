@@ -10,6 +10,7 @@
 #include "runtime/entity.hpp"
 #include "runtime/journal_writer.hpp"
 #include "runtime/membership.hpp"
+#include "runtime/node_clock.hpp"
 #include "runtime/projection.hpp"
 #include "runtime/settlement.hpp"
 #include "runtime/stream_filter.hpp"
@@ -60,6 +61,7 @@ class node {
   clock_reading clock() const;
 
  private:
+  wall_ms system_clock() const;
   struct slot {
     entity_key key;
     std::unique_ptr<entity_core> core;  ///< null while fencing
@@ -90,6 +92,8 @@ class node {
   void perform(shard_id id, slot& entry, outputs& out);
   void fire(shard_id id, const stream_id& stream, std::uint64_t host, std::int32_t alarm_id, std::int64_t due);
   void end_entity(shard_id id, slot& entry, const std::string& why);
+  void crash(shard_id id, slot& entry);
+  std::int64_t broker_queue(const broker_out& waiting);
   void retire_idle();
   slot* find(shard_id id, const stream_id& stream, std::uint64_t host);
   void refuse(const requester& to, rejection why);
@@ -144,6 +148,7 @@ class node {
   std::unique_ptr<projection> projection_;
   std::unique_ptr<membership> members_;
   std::unique_ptr<lease> lease_;
+  std::unique_ptr<node_clock> clock_;
   std::set<shard_id> owned_;
   bool blind_ = false;
   std::map<shard_id, running_shard> shards_;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "tests/simulation/invariants.hpp"
 #include "tests/simulation/node.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -74,9 +75,14 @@ void node::send_append(append_step what) {
   };
   const auto finish = [this, answered](const std::vector<append_outcome>& outcomes) {
     if (std::exchange(*answered, true)) return;
+    const auto before = writer_->owned();
     writer_events events;
     writer_->append_done(outcomes, events);
     tell(std::move(events));
+    for (const auto& head : before) {
+      if (writer_->owns(head.shard)) continue;
+      only_what_is_lost_is_given_up(head, world_.db.store().heads({head.shard}, {}).front());
+    }
     const bool trouble = std::any_of(outcomes.begin(), outcomes.end(), [](const auto& each) {
       return each.status == append_status::not_attempted || each.status == append_status::unknown_commit;
     });

@@ -43,7 +43,8 @@ void node::beat() {
     }
     const boot_ms now{world_.time.now()};
     auto& store = world_.db.store();
-    const auto skew = clock().wall.value - world_.time.wall().value;
+    const auto system = system_clock();
+    const auto skew = system.value - world_.time.wall().value;
     const bool trusted = skew <= skew_max_ms && skew >= -skew_max_ms;
     const node_identity self{name_, incarnation_};
     store.heartbeat(self, {});
@@ -53,7 +54,10 @@ void node::beat() {
       for (const auto id : taken) writer_->disown(id, events);
       return tell(std::move(events));  // no lease before they are gone
     }
-    if (trusted) lease_->renewed(began);
+    if (trusted) {
+      clock_->trust(system, now);
+      lease_->renewed(began);
+    }
     if (std::exchange(blind_, false)) members_->blind(now);
     members_->observe(store.heartbeats({}), now);
     if (!trusted) return;

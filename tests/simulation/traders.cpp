@@ -9,9 +9,10 @@ namespace {
 constexpr std::int64_t first_organization = 7;
 constexpr money price{100 * money::unit};
 
+/// The number comes early: names that differ late are slow to compare.
 order_id id_of(std::size_t number) {
   auto digits = std::to_string(number);
-  return "ORD" + std::string(29 - digits.size(), 'A') + digits;
+  return "ORD" + digits + std::string(29 - digits.size(), 'A');
 }
 
 std::string fingerprint_of(const order_command& c) {
@@ -102,8 +103,8 @@ void traders::plan_order(std::int64_t at, std::int64_t until) {
   }
   if (chance.chance(200)) world_.time.at(at + chance.between(0, 100), [=, this] { place(of, true, false); });
   if (chance.chance(500)) world_.time.at(at + chance.between(4'000, 8'000), [=, this] { place(of, false, false); });
-  if (chance.chance(350)) {
-    const auto soon = chance.chance(600) ? chance.between(0, 30) : chance.between(0, 6'000);
+  if (chance.chance(450)) {
+    const auto soon = chance.chance(700) ? chance.between(0, 30) : chance.between(0, 6'000);
     world_.time.at(at + soon, [=, this] {
       ask(verb::cancel, of, cancel_order{world_.chance.chance(500) ? 2'000 : 0}, {}, false);
     });

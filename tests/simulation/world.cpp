@@ -49,6 +49,7 @@ void world::run() {
   }
   clients.set_up();
   time.run(began + set_up_ms);
+  time.after(config.midnight_after_ms, [this] { market.end_of_day(); });
   faults_on_ = true;
   clients.trade(config.faults_for_ms);
   plan_timed_faults();
@@ -59,7 +60,7 @@ void world::run() {
   time.run(time.now() + 20'000);
   clients.repeat_everything();
   run_until_empty(&world::unsettled, time.now() + quiet_within_ms, "liveness");
-  market.end_of_day();
+  market.end_of_trading();
   // An absent order that has arrived after all is found by its reports; where they were lost, at the day's end.
   const auto day_ends = time.now() + day_end().value - time.wall().value;
   run_until_empty(&world::open_work, day_ends + quiet_within_ms, "I18");

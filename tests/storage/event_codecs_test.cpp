@@ -494,6 +494,7 @@ risk_book full_book() {
   book.permissions[{4}] = {{4}, false, false, false, {}};
   book.usage[{scope_kind::organization, 7}] = {{5}, {6}, 7, 8};
   book.usage[{scope_kind::user, 3}] = {};
+  book.usage[{scope_kind::user, 4}] = {{9}, {}, 0, 0, {4}, {20'001}};
   book.reservations["ORD3"] = {1,  some_fingerprint, reservation_state::held, {3},      {12}, 100,
                                40, {15'000'500},     {900'030'000},           {20'000}, {},   {}};
   book.reservations["ORD1"] = {

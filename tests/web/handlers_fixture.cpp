@@ -157,9 +157,13 @@ void scripted_entities::supervision(std::function<void(tree_node&&)> done) {
   soon_.push([done = std::move(done), copy = tree]() mutable { done(std::move(copy)); });
 }
 
-void scripted_entities::restart_actor(const std::string& id, const request_context&, std::function<void(bool)> done) {
+void scripted_entities::restart_actor(const std::string& id, const request_context&,
+                                      std::function<void(restart_outcome)> done) {
   restarted = id;
-  soon_.push([done = std::move(done), found = id == tree.id] { done(found); });
+  const auto what = refuse_all      ? restart_outcome::unknown
+                    : id == tree.id ? restart_outcome::under_way
+                                    : restart_outcome::no_such_actor;
+  soon_.push([done = std::move(done), what] { done(what); });
 }
 
 void scripted_database::verify_login(const std::string& email, const std::string& password,

@@ -77,7 +77,8 @@ class scripted_entities final : public entity_port {
   void last_price(const std::string& exchange, const std::string& symbol, on_answer done) override;
   void paper_fill(sb::paper_fill what, std::int64_t wait_ms, on_answer done) override;
   void supervision(std::function<void(tree_node&&)> done) override;
-  void restart_actor(const std::string& id, const request_context& context, std::function<void(bool)> done) override;
+  void restart_actor(const std::string& id, const request_context& context,
+                     std::function<void(restart_outcome)> done) override;
   bool ready() const override { return is_ready; }
 
   template <class Body>

@@ -328,6 +328,12 @@ SCENARIO("the supervision tree") {
     CHECK(world.entities.restarted == "node1/trade/shard-70");
     CHECK(world({.method = "POST", .target = "/ops/actors/nobody/restart", .token = token}).code() ==
           "ACTOR_NOT_FOUND");
+    world.entities.refuse_all = rejection::storage_unavailable;
+    const auto unknown =
+        world({.method = "POST", .target = "/ops/actors/node1/trade/shard-70/restart", .token = token});
+    CHECK(unknown.status() == 503);
+    CHECK(unknown.code() == "STATE_NOT_READY");
+    CHECK(unknown.at("/action") == "check");
   }
 }
 

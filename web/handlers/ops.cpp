@@ -81,9 +81,13 @@ void show_supervision(const request_ptr& request) {
 
 void restart_actor(const request_ptr& request) {
   const std::string id{request->id};
-  request->services.entities.restart_actor(id, request->context, [request, id](bool found) {
+  request->services.entities.restart_actor(id, request->context, [request, id](restart_outcome what) {
     request->guarded([&] {
-      if (!found) return request->refuse(problem_code::actor_not_found);
+      if (what == restart_outcome::no_such_actor) return request->refuse(problem_code::actor_not_found);
+      if (what == restart_outcome::unknown) {
+        return request->refuse(problem_code::state_not_ready,
+                               "A part of the node restarted while it was asked; look before you repeat.");
+      }
       json_writer out;
       out.begin_object().member("id", std::string_view{id}).member("restarting", true).end_object();
       request->respond(202, std::move(out));

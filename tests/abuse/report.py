@@ -1,0 +1,25 @@
+"""What was measured, what it must be, and whether it is."""
+
+
+class Report:
+    def __init__(self):
+        self.rows = []
+
+    def row(self, check, what, value, must=None, holds=None):
+        """`holds` None: a figure that only informs. Each row is shown at once, so that a long run can be followed."""
+        self.rows.append((check, what, value, must, holds))
+        verdict = "" if holds is None else f"must {must}  " + ("pass" if holds else "FAIL")
+        print(f"{check:<9} {what:<62} {value!s:>14}  {verdict}".rstrip(), flush=True)
+
+    def failed(self):
+        return [row for row in self.rows if row[4] is False]
+
+    def last_line(self):
+        judged = [row for row in self.rows if row[4] is not None]
+        return f"{len(judged) - len(self.failed())} passed, {len(self.failed())} failed"
+
+
+def percentile(values, part):
+    """Of some numbers the one that so many percent of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part / 100))]

@@ -1,0 +1,204 @@
+"""Nodes on one database, of which one at a time is the one that clients talk to."""
+import itertools
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+import node as acceptance_node
+import requests
+from node import LISTENING, Client, Node, end_with_parent, environment
+from paper_log import PaperLog
+from waiting import eventually
+
+acceptance_node.REQUEST_DEADLINE_S = 8  # a client of a node that sleeps gives up and asks the next one
+numbers = itertools.count(1)
+
+# A lease that runs out in seconds, with room for a machine that is busy.
+SITE_SETTINGS = {
+    "cluster.ttl_ms": 3000, "cluster.heartbeat_ms": 250, "cluster.lease_margin_ms": 500, "orders.send_window_ms": 2000,
+    "orders.reserve_deadline_ms": 1200, "orders.client_wait_ms": 1000, "orders.unknown_retry_ms": "100,200,400,1000", "orders.grace_ms": 2000,
+    "database.connect_deadline_ms": 1000, "database.statement_deadline_ms": 2000, "database.lock_wait_ms": 500}
+STARTS_MAX = 20
+COPIED = ("token-key.pem", "demo.json")
+
+
+class Ended(AssertionError):
+    """The node ended by itself."""
+
+
+class ChaosNode(Node):
+    """A node that can be stopped in the middle, that may be started without waiting for it, and that may run under another
+    clock. `more` are environment variables."""
+
+    def __init__(self, binary, root, directory, conninfo, settings, clock=None, more=None):
+        super().__init__(binary, root, directory, conninfo, settings)
+        self.clock = clock
+        self.more = more or {}
+        self.began = 0
+        self.starts_in_vain = 0
+
+    def launch(self):
+        self.began = self.log.stat().st_size if self.log.exists() else 0
+        surroundings = {**environment(self.settings, self.conninfo), **self.more, **(self.clock.environment() if self.clock else {})}
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.binary, "serve", "--config", "config/stocksblitz.yaml", "--data", self.data], cwd=self.root, env=surroundings,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=end_with_parent)
+
+    def _require_running(self):
+        if not self.is_running():
+            raise Ended(f"the node ended with {self.process.returncode}: {self.log_text(self.began)[-3000:]}")
+
+    def await_listening(self):
+        def listens():
+            self._require_running()
+            return LISTENING.search(self.log_text(self.began))
+
+        self.ports = tuple(int(port) for port in eventually(listens, "the node listens", within=120).groups())
+
+    def await_ready(self, within=120):
+        def ready():
+            self._require_running()
+            return self.is_ready()
+
+        eventually(ready, "the node is ready", within=within)
+
+    def start(self, **settings):
+        self.settings.update({name.replace("__", "."): value for name, value in settings.items()})
+        for _ in range(STARTS_MAX):
+            try:
+                self.launch()
+                self.await_listening()
+                self.await_ready()
+                return self
+            except Ended:  # it needs PostgreSQL to start; whoever runs it starts it again
+                self.starts_in_vain += 1
+                if self.process.returncode < 0:
+                    raise
+                time.sleep(0.2)
+        raise Ended(f"{STARTS_MAX} starts in vain: {self.log_text(self.began)[-1000:]}")
+
+    def is_ready(self):
+        try:
+            return requests.get(self.url + "/health/ready", timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def sleep(self):
+        self.process.send_signal(signal.SIGSTOP)
+        eventually(self.sleeps, "the node is stopped")
+
+    def sleeps(self):
+        state = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+        return state == "T"
+
+    def wake(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    @property
+    def book(self):
+        return self.data / "paper" / "book.log"
+
+
+class Site:
+    """What clients and checks see as one place: `url` is the present node's. `retired` are the books of nodes that lost
+    their shards to another while they slept, each with how many of its bytes that one took over."""
+
+    def __init__(self, binary, root, directory, postgres, proxy=None, settings=None, clock=None, more=None):
+        self.binary, self.root, self.directory, self.postgres, self.proxy, self.more = binary, root, directory, postgres, proxy, more
+        self.settings = {**SITE_SETTINGS, **(settings or {})}
+        self.direct = postgres.new_database()
+        self.database = self.direct.partition("dbname=")[2].split()[0]
+        self.conninfo = proxy.conninfo(self.database) if proxy else self.direct
+        self.retired = []
+        self.nodes = []
+        self.ended_by_themselves = 0
+        self.node = self._new_node(clock)
+
+    def _new_node(self, clock=None):
+        name = f"n{next(numbers)}"
+        node = ChaosNode(self.binary, self.root, self.directory / name, self.conninfo, {**self.settings, "node.name": name}, clock,
+                         self.more)
+        self.nodes.append(node)
+        return node
+
+    @property
+    def url(self):
+        return self.node.url
+
+    def open(self):
+        """The first start, with the demo's tenants; afterwards `platform` is a client with every right."""
+        self.node.start()
+        self.node.make_demo()
+        self.platform = self.log_in(*(self.node.demo()["users"][0][part] for part in ("email", "password")))
+        return self
+
+    def client(self, token=None):
+        return Client(self, token)
+
+    def log_in(self, email, password):
+        answer = eventually(lambda: self._answer_to_log_in(email, password), f"{email} logs in", within=90)
+        return self.client(answer.json()["access_token"])
+
+    def _answer_to_log_in(self, email, password):
+        try:
+            answer = self.client().post("/auth/login", {"email": email, "password": password})
+        except requests.RequestException:
+            return None
+        assert answer.status_code in (200, 503), answer.text
+        return answer if answer.status_code == 200 else None
+
+    def restore(self):
+        """Whoever runs a node starts it again when it has ended."""
+        if not self.node.is_running():
+            self.ended_by_themselves += self.node.process.returncode != -signal.SIGKILL
+            self.node.start()
+        self.node.await_ready()
+
+    def restart_killed(self):
+        self.node.kill()
+        self.node.start()
+
+    def stand_in(self):
+        """The present node sleeps: another, with a copy of its broker's book as if the broker were elsewhere, takes its
+        shards over when they are free, and is the present one from then on. Answers the sleeper.
+
+        What the sleeper writes into its own book after this is what it would have told a broker that both share; the checks
+        look at it (broker_history.late)."""
+        sleeper = self.node
+        fresh = self._new_node()
+        (fresh.data / "paper").mkdir(parents=True)
+        for name in COPIED:
+            if (sleeper.data / name).exists():
+                shutil.copy2(sleeper.data / name, fresh.data / name)
+        taken = sleeper.book.read_bytes() if sleeper.book.exists() else b""
+        taken = taken[:taken.rfind(b"\n") + 1]
+        fresh.book.write_bytes(taken)
+        os.chmod(fresh.book, 0o600)
+        self.retired.append((sleeper.book, len(taken)))
+        fresh.launch()
+        fresh.await_listening()
+        self.node = fresh
+        fresh.await_ready()
+        return sleeper
+
+    def paper_log(self):
+        return PaperLog(self.node.book)
+
+    def check_books(self, within=240):
+        """The product's own comparison of journal, broker and read models, past the proxy. What is wrong, or nothing."""
+        checked = subprocess.run([self.binary, "replay", "--only-checks", "--data", self.node.data], cwd=self.root,
+                                 env=environment({}, self.direct), capture_output=True, text=True, timeout=within)
+        if checked.returncode == 0:
+            return []
+        wrong = [line.strip() for line in checked.stdout.splitlines() if "FAILED" in line or line.startswith("          ")]
+        return wrong or [checked.stdout + checked.stderr]
+
+    def close(self):
+        for node in self.nodes:
+            if node.is_running():
+                node.wake()
+            node.close()
