@@ -19,6 +19,7 @@
 #include "app/market_setup.hpp"
 #include "app/version.hpp"
 #include "metrics/metrics.hpp"
+#include "runtime/node_clock.hpp"
 #include "storage/postgres/journal.hpp"
 #include "storage/postgres/migrations.hpp"
 #include "web/api.hpp"
@@ -94,6 +95,7 @@ struct control_plane::impl {
   std::shared_ptr<const instrument_master> instruments;
   feed_factory feed;
   metrics counters;
+  node_clock clock{wall_now(), boot_now()};
   std::unique_ptr<directory_lock> lock;
   std::unique_ptr<web::signing_key> key;
 
@@ -110,8 +112,9 @@ struct control_plane::impl {
   std::int64_t ticks = 0;
 
   clock_reading read_clock() const {
-    const auto wall = wall_now();
-    return {wall, boot_now(), day_of(wall, chosen.trading.utc_offset_minutes)};
+    const auto now = boot_now();
+    const auto wall = clock.at(now);
+    return {wall, now, day_of(wall, chosen.trading.utc_offset_minutes)};
   }
   std::chrono::milliseconds statement_deadline() const {
     return std::chrono::milliseconds{chosen.database.statement_deadline_ms};
@@ -134,9 +137,9 @@ read_side control_plane::impl::reads() {
   const auto models = std::make_shared<postgres::read_models>(chosen.database.conninfo, self);
   const auto within = statement_deadline();
   side.connect = [this] { return connect(); };
-  side.open_orders = [models, within](shard_id shard) {
+  side.open_orders = [models, within](shard_id shard, const order_id& after, std::int32_t limit) {
     std::vector<entity_key> keys;
-    for (auto& [organization, order] : models->open_orders(shard, within))
+    for (auto& [organization, order] : models->open_orders(shard, after, limit, within))
       keys.push_back(order_key(organization, order));
     return keys;
   };
@@ -174,6 +177,8 @@ node_plan control_plane::impl::plan() {
   p.cluster.self = self;
   p.cluster.times = {chosen.cluster.heartbeat_ms, chosen.cluster.ttl_ms, chosen.cluster.lease_margin_ms};
   p.cluster.statement_deadline = statement_deadline();
+  p.cluster.system_clock = wall_now;
+  p.cluster.trust_clock = [this](wall_ms system, boot_ms now) { clock.trust(system, now); };
   p.claims.self = self;
   p.claims.statement_deadline = statement_deadline();
   p.claims.lock_wait = p.writer.lock_wait;

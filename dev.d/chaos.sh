@@ -32,6 +32,7 @@ chaos_command() {
     esac
     shift
   done
+  [[ $preset == chaos || -n $scenarios || $EUID == 0 ]] || fail "chaos: the mix mounts a small disk and traces PostgreSQL: run it as root" 2
   install_packages "${build_packages[@]}" "${test_packages[@]}" "${chaos_packages[@]}"
   build "$preset" "${targets[@]}" || exit 1
   surroundings=(env "SB_BINARY=$root/build/$preset/stocksblitz" "SB_ROOT=$root" PYTHONDONTWRITEBYTECODE=1)

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # ./dev test: every suite of the build, then the acceptance tests, and one last line with the sum. Sourced by ./dev.
 
-suite_seconds_max=1800
+suite_seconds_max=900
 total_passed=0
 total_failed=0
 sum_is_due=

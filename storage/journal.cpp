@@ -29,15 +29,4 @@ void require_well_formed(const std::vector<shard_append>& parts) {
   if (twice != seen.end()) refuse(*twice, "the shard appears twice");
 }
 
-void journal::each_stream(shard_id shard, const std::function<void(std::string_view)>& each, deadline within) {
-  constexpr std::int32_t page_max = 10'000;
-  stream_id last;
-  for (;;) {
-    const auto page = streams_after(shard, last, page_max, within);
-    for (const auto& stream : page) each(stream);
-    if (std::ssize(page) < page_max) return;
-    last = page.back();
-  }
-}
-
 }  // namespace sb

@@ -125,8 +125,6 @@ class journal {
   /// Names of the shard's streams that sort bytewise after `after` (empty: from the first), ascending, at most `limit`.
   virtual std::vector<stream_id> streams_after(shard_id shard, const stream_id& after, std::int32_t limit,
                                                deadline within) = 0;
-  /// Calls `each` for the name of every stream of the shard. `within` is for each page of names, not for all of them.
-  void each_stream(shard_id shard, const std::function<void(std::string_view)>& each, deadline within);
 
   /// Keeps the snapshot with the highest version of a stream.
   virtual void save_snapshot(shard_id shard, const stored_snapshot& snapshot, deadline within) = 0;

@@ -78,7 +78,11 @@ void write_answers(json_writer& out, const route& row) {
   out.key("responses").begin_object();
   for (const auto& each : row.answers) {
     out.key(std::to_string(each.status)).begin_object().member("description", each.description);
-    if (each.type != nullptr) write_content(out, "application/json", each.type->name);
+    if (each.type != nullptr) {
+      write_content(out, each.media_type, each.type->name);
+    } else {
+      out.key("content").begin_object().key(each.media_type).begin_object().end_object().end_object();
+    }
     out.end_object();
   }
   out.key("default").begin_object().member("description", "A problem (RFC 9457); code says which one.");

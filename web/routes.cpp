@@ -27,7 +27,7 @@ constexpr listener_set on_ops = on_gateway | on_operations;
 
 constexpr answer_row token[] = {{200, &t::token_answer, "An access token."}};
 constexpr answer_row me[] = {{200, &t::me_answer, "Who the token speaks for."}};
-constexpr answer_row jwks[] = {{200, &t::jwks_answer, "The public keys."}};
+constexpr answer_row jwks[] = {{200, &t::jwks_answer, "The public keys.", "application/jwk-set+json"}};
 constexpr answer_row new_organization[] = {{201, &t::organization_answer, "Created."}};
 constexpr answer_row organization[] = {{200, &t::organization_answer, "The organization."}};
 constexpr answer_row new_user[] = {{201, &t::user_answer, "Created."}};
@@ -54,9 +54,9 @@ constexpr answer_row tree[] = {{200, &t::tree_node, "The supervision tree."}};
 constexpr answer_row restart[] = {{202, &t::restart_answer, "The restart is on its way."}};
 constexpr answer_row health[] = {{200, &t::health, "Yes."}};
 constexpr answer_row readiness[] = {{200, &t::health, "Yes."}, {503, &t::health, "Not now."}};
-constexpr answer_row metrics_text[] = {{200, nullptr, "Prometheus text format 0.0.4."}};
+constexpr answer_row metrics_text[] = {{200, nullptr, "Prometheus text format 0.0.4.", "text/plain"}};
 constexpr answer_row document[] = {{200, nullptr, "This document."}};
-constexpr answer_row page[] = {{200, nullptr, "An HTML page."}};
+constexpr answer_row page[] = {{200, nullptr, "An HTML page.", "text/html"}};
 
 constexpr const object_type* no_body = nullptr;
 constexpr const object_type* no_query = nullptr;

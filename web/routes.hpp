@@ -26,8 +26,9 @@ constexpr listener_set on_all = 15;
 /// One kind of answer. Problems need no row: every route may answer with one.
 struct answer_row {
   int status = 200;
-  const object_type* type = nullptr;  ///< null: no JSON, see the description
+  const object_type* type = nullptr;  ///< null: nothing that a table describes, see the description
   std::string_view description;
+  std::string_view media_type = "application/json";
 };
 
 /// One row of the route table: everything that is known of a route stands here, and the dispatcher, the metrics and the

@@ -34,7 +34,8 @@ void beat(self_ptr self) {
   auto& state = self->state;
   const auto began = state.services.clock();
   try {
-    const auto skew = state.store->clock_skew_ms(began.wall, state.settings.statement_deadline);
+    const auto system = state.settings.system_clock ? state.settings.system_clock() : began.wall;
+    const auto skew = state.store->clock_skew_ms(system, state.settings.statement_deadline);
     const bool trusted = skew <= skew_max_ms && skew >= -skew_max_ms;
     if (trusted != state.clock_trusted) {
       state.clock_trusted = trusted;
@@ -42,6 +43,7 @@ void beat(self_ptr self) {
                          "this node's clock differs from PostgreSQL's by " + std::to_string(-skew) + " ms" +
                              (trusted ? ": trusted again" : ": no lease until it is right"));
     }
+    if (trusted && state.settings.trust_clock) state.settings.trust_clock(system, began.boot);
     state.store->heartbeat(state.settings.self, state.settings.statement_deadline);
     // Nobody takes a shard from a node whose lease holds: the table is read after a lapse only, and the beat itself may
     // have hung that long.

@@ -1,6 +1,7 @@
 #pragma once
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,6 +16,10 @@ struct membership_settings {
   node_identity self;
   lease_times times;
   std::chrono::milliseconds statement_deadline{5'000};
+  /// The system's wall clock, which is compared with PostgreSQL's; null: the node's own clock is.
+  std::function<wall_ms()> system_clock;
+  /// Told, on the cluster's thread, what the system's clock showed when it was found right; may be null.
+  std::function<void(wall_ms system, boot_ms now)> trust_clock;
 };
 
 /// What a heartbeat found, for whoever claims (actors/journal/claims.hpp). Never leaves the process.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <caf/all.hpp>
 #include <chrono>
+#include <iterator>
 #include <map>
+#include <type_traits>
 
 #include "actors/protocol/type_ids.hpp"
 
@@ -12,6 +14,7 @@ namespace {
 
 using writer_ptr = caf::stateful_actor<writer_state>*;
 using reader_ptr = caf::stateful_actor<reader_state>*;
+using contents_part = reader_state::contents_reading::part;
 
 constexpr std::int32_t names_max = 10'000;  // a page of stream names
 constexpr std::int32_t rows_max = 1'000;    // a page of rows
@@ -121,27 +124,71 @@ void step(writer_ptr self) {
 // ---- reader
 // ----------------------------------------------------------------------------------------------------------------
 
+/// Throws storage_unavailable; what was not read then is kept.
 void read_histories(reader_ptr self) {
   auto& state = self->state;
   std::map<shard_id, std::vector<history_ask>> by_shard;
   for (auto& ask : std::exchange(state.histories, {})) by_shard[ask.shard].push_back(std::move(ask));
-  for (auto& [shard, asks] : by_shard) {
+  for (auto group = by_shard.begin(); group != by_shard.end(); ++group) {
+    const auto& asks = group->second;
     std::vector<stream_id> streams;
     for (const auto& ask : asks) streams.push_back(ask.stream);
     try {
-      auto histories = state.store->read_streams(shard, streams, state.deadline);
+      auto histories = state.store->read_streams(group->first, streams, state.deadline);
       for (std::size_t i = 0; i < asks.size(); ++i) {
         self->send(asks[i].entity, history_told{std::make_shared<const stream_history>(std::move(histories.at(i)))});
       }
-    } catch (const storage_unavailable& error) {
-      state.services.log(severity::warning, state.vital.id(), error.what());
-      for (auto& ask : asks) state.histories.push_back(std::move(ask));
+    } catch (const storage_unavailable&) {
+      for (; group != by_shard.end(); ++group)
+        std::move(group->second.begin(), group->second.end(), std::back_inserter(state.histories));
+      throw;
     }
   }
-  if (!state.histories.empty() && !state.flushing) {
+}
+
+/// Throws storage_unavailable; what was not answered then is kept.
+void answer_questions(reader_ptr self) {
+  auto& state = self->state;
+  for (auto next = state.questions.begin(); next != state.questions.end(); next = state.questions.erase(next)) {
+    const auto& [asker, what] = next->second;
+    if (const auto* wanted = std::get_if<rows_ask>(&what)) {
+      auto rows = std::make_shared<const std::vector<journal_row>>(
+          state.store->read_after(wanted->shard, wanted->after, rows_max, state.deadline));
+      self->send(asker, rows_told{wanted->shard, wanted->after, std::move(rows)});
+    } else if (const auto* cursor = std::get_if<cursor_ask>(&what)) {
+      self->send(asker, cursor_told{cursor->shard, state.side.cursor(cursor->projection, cursor->shard)});
+    }
+  }
+}
+
+/// All that waits, until PostgreSQL cannot be reached: however many wait, one of them at a time finds out that it still
+/// cannot.
+void serve(reader_ptr self) {
+  auto& state = self->state;
+  state.flushing = false;
+  try {
+    read_histories(self);
+    answer_questions(self);
+  } catch (const storage_unavailable& error) {
+    state.services.log(severity::warning, state.vital.id(), error.what());
     state.flushing = true;
     self->delayed_send(self, retry, flush{});
   }
+}
+
+/// The flush goes to the end of our own mailbox, so that all that waits there is read together.
+void serve_soon(reader_ptr self) {
+  self->state.vital.count();
+  if (std::exchange(self->state.flushing, true)) return;
+  self->send(self, flush{});
+}
+
+template <class Ask>
+void keep_question(reader_ptr self, const Ask& ask) {
+  auto asker = caf::actor_cast<caf::actor>(self->current_sender());
+  auto key = std::tuple{asker.id(), ask.shard, std::is_same_v<Ask, rows_ask>};
+  self->state.questions.insert_or_assign(key, reader_state::question{std::move(asker), ask});
+  serve_soon(self);
 }
 
 void add_name(shard_id shard, const stream_id& stream, contents_told& found) {
@@ -151,28 +198,48 @@ void add_name(shard_id shard, const stream_id& stream, contents_told& found) {
   if (auto key = key_of(stream); key && key->kind == entity_kind::book) found.open_work.push_back(std::move(*key));
 }
 
-/// The next page of a shard's contents; true when it was the last. Throws storage_unavailable with the reading as it
-/// was, so that the same page can be read again.
-bool read_page(reader_state& state, reader_state::contents_reading& reading) {
-  if (!reading.after_row) {
-    const auto names = state.store->streams_after(reading.shard, reading.last_stream, names_max, state.deadline);
-    for (const auto& stream : names) add_name(reading.shard, stream, reading.found);
-    if (!names.empty()) reading.last_stream = names.back();
-    if (std::ssize(names) == names_max) return false;
-    if (reading.shard < shards_per_role) return true;
-    // The checkpoint: orders that were open at the projection's cursor, and every order that has moved since.
-    const auto cursor = state.side.cursor("orders", reading.shard);
-    for (auto& key : state.side.open_orders(reading.shard)) reading.found.open_work.push_back(std::move(key));
-    reading.after_row = cursor;
-    return false;
-  }
-  const auto rows = state.store->read_after(reading.shard, *reading.after_row, rows_max, state.deadline);
+void read_names(reader_state& state, reader_state::contents_reading& reading) {
+  const auto names = state.store->streams_after(reading.shard, reading.last_stream, names_max, state.deadline);
+  for (const auto& stream : names) add_name(reading.shard, stream, reading.found);
+  if (!names.empty()) reading.last_stream = names.back();
+  if (std::ssize(names) == names_max) return;
+  // The checkpoint: orders that are open at the projection's cursor or later, and every order that has moved since.
+  if (reading.shard >= shards_per_role) reading.after_row = state.side.cursor("orders", reading.shard);
+  reading.reading = contents_part::open_orders;
+}
+
+void read_open_orders(reader_state& state, reader_state::contents_reading& reading) {
+  auto keys = state.side.open_orders(reading.shard, reading.last_order, names_max);
+  if (!keys.empty()) reading.last_order = keys.back().id;
+  if (std::ssize(keys) < names_max) reading.reading = contents_part::moved_since;
+  for (auto& key : keys) reading.found.open_work.push_back(std::move(key));
+}
+
+/// True when these were the last.
+bool read_moved_since(reader_state& state, reader_state::contents_reading& reading) {
+  const auto rows = state.store->read_after(reading.shard, reading.after_row, rows_max, state.deadline);
   for (const auto& row : rows) {
     if (auto key = key_of(row.stream); key && key->kind == entity_kind::order)
       reading.found.open_work.push_back(std::move(*key));
   }
   if (!rows.empty()) reading.after_row = rows.back().seq;
   return std::ssize(rows) < rows_max;
+}
+
+/// The next page of a shard's contents; true when it was the last. Throws storage_unavailable with the reading as it
+/// was, so that the same page can be read again.
+bool read_page(reader_state& state, reader_state::contents_reading& reading) {
+  switch (reading.reading) {
+    case contents_part::names:
+      read_names(state, reading);
+      return reading.reading != contents_part::names && reading.shard < shards_per_role;
+    case contents_part::open_orders:
+      read_open_orders(state, reading);
+      return false;
+    case contents_part::moved_since:
+      return read_moved_since(state, reading);
+  }
+  return true;
 }
 
 /// The next page goes to the end of our own mailbox: whoever asked meanwhile comes first.
@@ -217,18 +284,6 @@ void want_contents(reader_ptr self, shard_id shard) {
   reading.found.streams = std::make_shared<stream_filter>();
   state.contents.push_back(std::move(reading));
   keep_paging(self, std::chrono::milliseconds{0});
-}
-
-/// Runs a read; when PostgreSQL cannot be reached, sends the same question to ourselves again in a while.
-template <class Ask, class Read>
-void try_read(reader_ptr self, const Ask& ask, const caf::strong_actor_ptr& asker, Read read) {
-  self->state.vital.count();
-  try {
-    read();
-  } catch (const storage_unavailable& error) {
-    self->state.services.log(severity::warning, self->state.vital.id(), error.what());
-    self->delayed_send(self, retry, caf::actor_cast<caf::actor>(asker), ask);
-  }
 }
 
 }  // namespace
@@ -317,43 +372,19 @@ caf::behavior reader(reader_ptr self, node_services services, read_side side,
   state.deadline = statement_deadline;
   state.vital = vitals{state.services.node + "/journal/reader", "service"};
 
-  const auto on_rows = [self](const caf::actor& asker, const rows_ask& ask) {
-    try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker), [&] {
-      auto& s = self->state;
-      auto rows = std::make_shared<const std::vector<journal_row>>(
-          s.store->read_after(ask.shard, ask.after, rows_max, s.deadline));
-      self->send(asker, rows_told{ask.shard, ask.after, std::move(rows)});
-    });
-  };
-  const auto on_cursor = [self](const caf::actor& asker, const cursor_ask& ask) {
-    try_read(self, ask, caf::actor_cast<caf::strong_actor_ptr>(asker), [&] {
-      self->send(asker, cursor_told{ask.shard, self->state.side.cursor(ask.projection, ask.shard)});
-    });
-  };
-  const auto sender = [self] { return caf::actor_cast<caf::actor>(self->current_sender()); };
-
   return {
       [self](const history_ask& ask) {
-        auto& s = self->state;
-        s.vital.count();
-        s.histories.push_back(ask);
-        if (s.flushing) return;
-        s.flushing = true;
-        self->send(self, flush{});
+        self->state.histories.push_back(ask);
+        serve_soon(self);
       },
-      [self](flush) {
-        self->state.flushing = false;
-        read_histories(self);
-      },
-      [=](const rows_ask& ask) { on_rows(sender(), ask); },
-      [=](const caf::actor& asker, const rows_ask& ask) { on_rows(asker, ask); },
+      [self](const rows_ask& ask) { keep_question(self, ask); },
+      [self](const cursor_ask& ask) { keep_question(self, ask); },
+      [self](flush) { serve(self); },
       [self](const contents_ask& ask) { want_contents(self, ask.shard); },
       [self](tick) {
         self->state.paging = false;
         read_contents(self);
       },
-      [=](const cursor_ask& ask) { on_cursor(sender(), ask); },
-      [=](const caf::actor& asker, const cursor_ask& ask) { on_cursor(asker, ask); },
       [self](const snapshot_ask& ask) {
         auto& s = self->state;
         try {

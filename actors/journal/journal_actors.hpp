@@ -3,9 +3,11 @@
 #include <caf/stateful_actor.hpp>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
-#include <optional>
+#include <tuple>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 #include "actors/protocol/node_services.hpp"
@@ -52,13 +54,15 @@ caf::behavior writer(caf::stateful_actor<writer_state>* self, node_services serv
 /// What the reader needs beyond the journal itself.
 struct read_side {
   std::function<std::unique_ptr<journal>()> connect;
-  /// Orders of a trade shard that were not closed when the projection saw them last.
-  std::function<std::vector<entity_key>(shard_id)> open_orders;
+  /// Orders of a trade shard that were not closed when the projection saw them last: ascending by order id, those after
+  /// `after`, at most `limit`.
+  std::function<std::vector<entity_key>(shard_id, const order_id& after, std::int32_t limit)> open_orders;
   /// A projection's durable cursor; the row up to which `open_orders` is right is that of "orders".
   std::function<std::int64_t(const std::string& projection, shard_id)> cursor;
   std::function<void(const std::string& projection, shard_id, std::int64_t seq)> save_cursor;
 };
-/// Reads for everybody else, on its own thread and connection. What cannot be read now is asked again until it can.
+/// Reads for everybody else, on its own thread and connection. What cannot be read now waits until it can; of what
+/// settlement and projections ask again meanwhile only the last question does.
 /// A shard's contents can be millions of streams: they are read a page at a time, each page under its own deadline, and
 /// what else waits is served between two pages.
 struct reader_state {
@@ -68,16 +72,25 @@ struct reader_state {
     shard_id shard = 0;
     caf::actor asker;
     contents_told found;
-    stream_id last_stream;                  ///< names up to here are in `found`
-    std::optional<std::int64_t> after_row;  ///< set once all names are read: open orders up to here are in `found`
+    enum class part : std::uint8_t { names, open_orders, moved_since };
+    part reading = part::names;
+    stream_id last_stream;       ///< names up to here are in `found`
+    order_id last_order;         ///< open orders up to here are in `found`
+    std::int64_t after_row = 0;  ///< the projection's cursor before the first open order was read, then rows up to here
   };
   node_services services;
   read_side side;
   std::unique_ptr<journal> store;
   vitals vital;
   std::chrono::milliseconds deadline{5'000};
-  std::vector<history_ask> histories;  ///< read together with the next flush
-  bool flushing = false;
+  /// What somebody asked; the same asker's next question of the kind about the shard takes its place.
+  struct question {
+    caf::actor asker;
+    std::variant<rows_ask, cursor_ask> what;
+  };
+  std::vector<history_ask> histories;
+  std::map<std::tuple<caf::actor_id, shard_id, bool>, question> questions;
+  bool flushing = false;                  ///< a flush is on its way, which reads all that waits
   std::deque<contents_reading> contents;  ///< one for each shard at most; the next page is the front's
   bool paging = false;
 };

@@ -143,20 +143,25 @@ void describe(self_ptr self, const tree_ask& ask, caf::response_promise promise)
   done();
 }
 
-/// The child whose path the id is, or goes through.
+/// The child whose path the id is, or goes through. An error: the part that knows did not answer in time, so that it
+/// may restart what was asked for.
 void restart(self_ptr self, const restart_ask& ask, caf::response_promise promise) {
   for (const auto& child : self->state.children) {
     const auto path = self->state.spec.id + "/" + child.spec.id;
-    if (!child.handle || (ask.id != path && !ask.id.starts_with(path + "/"))) continue;
+    if (ask.id != path && !ask.id.starts_with(path + "/")) continue;
     if (ask.id == path) {
       self->state.log(severity::warning, path, "restarted by an operator");
-      self->send_exit(child.handle, caf::exit_reason::kill);
+      if (child.handle) self->send_exit(child.handle, caf::exit_reason::kill);  // else it is about to start anyway
       promise.deliver(true);
+      return;
+    }
+    if (!child.handle) {
+      promise.deliver(caf::make_error(caf::sec::request_receiver_down));
       return;
     }
     self->request(child.handle, std::chrono::seconds{1}, ask)
         .then([promise](bool done) mutable { promise.deliver(done); },
-              [promise](caf::error&) mutable { promise.deliver(false); });
+              [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
     return;
   }
   promise.deliver(false);

@@ -1,5 +1,6 @@
 #include "actors/trade/broker_actor.hpp"
 
+#include <algorithm>
 #include <caf/all.hpp>
 
 #include "actors/protocol/pause_points.hpp"
@@ -14,7 +15,6 @@ using outcome = broker_answered::outcome;
 
 constexpr std::size_t waiting_max =
     200'000;  ///< answers that the broker still owes; beyond it places and fills are refused
-constexpr std::size_t held_max = 200'000;
 constexpr std::int64_t answer_patience_ms = 60'000;  ///< an answer that did not come by then never will
 constexpr std::int64_t day_check_ms = 1'000;
 
@@ -116,6 +116,15 @@ struct answer_reading {
   }
 };
 
+/// The broker's id of that one of our order's orders there which has this fill.
+std::string filled_order(const paper_broker& broker, const order_id& id, const std::string& fill_id) {
+  for (const auto& order : broker.orders_with_id(id)) {
+    const auto is_it = [&](const broker::fill& fill) { return fill.fill_id == fill_id; };
+    if (std::any_of(order.fills.begin(), order.fills.end(), is_it)) return order.broker_order_id;
+  }
+  return {};
+}
+
 void answer_fill(self_ptr self, const broker_state::asked& asked, const external_fill_answer& told) {
   const auto refuse = [&](rejection why, const char* detail) {
     self->send(self->state.services.router, asked.fill_for, rejected{why, detail});
@@ -123,6 +132,7 @@ void answer_fill(self_ptr self, const broker_state::asked& asked, const external
   if (const auto* fill = std::get_if<broker::fill>(&told)) {
     broker_reported report;
     report.view.is = broker_view::state::working;
+    report.view.broker_order_id = filled_order(self->state.desk->broker(), asked.order.id, fill->fill_id);
     report.view.fills = {fill_of(*fill)};
     return send_to_order(self, asked.order, std::move(report), asked.fill_for);
   }
@@ -146,12 +156,6 @@ void answer_fill(self_ptr self, const broker_state::asked& asked, const external
 void report(self_ptr self, const broker::report& told) {
   if (told.in_answer) return;
   auto& state = self->state;
-  if (state.services.clock().boot > state.lease_until) {
-    // Beyond the bound this actor fails, and with it all after it in the tree: every working order asks anew.
-    if (state.held.size() >= held_max) throw std::runtime_error{"too many reports of a time without a lease"};
-    state.held.push_back(told);
-    return;
-  }
   broker_reported out;
   out.report = told.sequence;
   out.view.broker_order_id = told.broker_order_id;
@@ -344,12 +348,7 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
         if (const auto due = s.desk->next_due(); due && *due <= now) run_batch(self);
         keep_ticking(self);
       },
-      [self](const lease_told& in) {
-        auto& s = self->state;
-        s.lease_until = in.until;
-        if (s.services.clock().boot > in.until) return;
-        for (const auto& told : std::exchange(s.held, {})) report(self, told);
-      },
+      [self](const lease_told& in) { self->state.lease_until = in.until; },
       [self](const set_faults& in) {
         auto& s = self->state;
         s.desk->faults().clear();

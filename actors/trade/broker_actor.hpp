@@ -1,7 +1,6 @@
 #pragma once
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
-#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -45,7 +44,6 @@ struct broker_state {
   std::unordered_map<request_token, asked> waiting;
   std::multimap<boot_ms, paper_output> later;  ///< answers that a fault holds back
   request_token last_token = 0;
-  std::deque<broker::report> held;  ///< reports of a time without a lease: the router would drop them
   trading_day day;
   boot_ms lease_until;
   bool flushing = false;

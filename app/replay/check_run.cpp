@@ -32,7 +32,8 @@ check_run::check_run(const std::string& conninfo, std::filesystem::path paper_lo
 
 void check_run::require_sources() {
   journal_.heads({0}, reach_deadline);
-  if (!std::ifstream{paper_log_, std::ios::binary}) throw std::runtime_error{paper_log_.string() + ": cannot be opened"};
+  if (!std::ifstream{paper_log_, std::ios::binary})
+    throw std::runtime_error{paper_log_.string() + ": cannot be opened"};
 }
 
 std::vector<check_result> check_run::until_quiet(std::span<const acknowledged_order> orders, milliseconds at_most) {

@@ -122,6 +122,8 @@ void journal_audit::take_order_event(const journal_row& row, const order_id& id,
     order.price = command.price;
   } else if (const auto* accepted = std::get_if<order_accepted>(&*event)) {
     order.broker_order_id = accepted->broker_order_id;
+  } else if (std::holds_alternative<order_marked_absent>(*event)) {
+    order.was_absent = true;
   } else if (const auto* fill = std::get_if<order_filled>(&*event)) {
     fold_fill(place_of(row), order, *fill);
   }

@@ -22,7 +22,8 @@ struct audited_fill {
 struct audited_order {
   order_status status = order_status::none;
   std::int64_t events = 0;
-  bool reserved = false;  ///< its organization's book has reserved for it
+  bool reserved = false;    ///< its organization's book has reserved for it
+  bool was_absent = false;  ///< found late, it works without a reservation: that was released
   organization_id organization;
   account_id account;
   std::string client_order_id;

@@ -92,12 +92,13 @@ from orders where order_id = $1::text)"};
 // those of the week that ends with the shard's newest one, however long the node was down, and for no more than these.
 constexpr statement select_open_orders{"read_models_open_orders", R"(
 select organization, order_id from orders
-where shard = $1::int and state in ('pending_new', 'new', 'partially_filled', 'unknown')
+where shard = $1::int and order_id > $2::text and state in ('pending_new', 'new', 'partially_filled', 'unknown')
 union all
 select organization, order_id from orders
-where shard = $1::int and state = 'absent' and trading_day > (
+where shard = $1::int and order_id > $2::text and state = 'absent' and trading_day > (
   select max(trading_day) - 7 from orders where shard = $1::int and state = 'absent')
-order by 2)"};
+order by 2
+limit $3::int)"};
 
 constexpr statement set_cursor{"read_models_set_cursor", R"(
 insert into projection_cursor as old (projection, shard, seq) values ($1::text, $2::int, $3::bigint)
@@ -354,8 +355,10 @@ std::optional<order_row> read_models::find_order(const order_id& order, deadline
   return to_order({rows, 0});
 }
 
-std::vector<std::pair<organization_id, order_id>> read_models::open_orders(shard_id shard, deadline within) {
-  const auto rows = connection_.run(select_open_orders, parameters{}.int4(shard), from_now(within));
+std::vector<std::pair<organization_id, order_id>> read_models::open_orders(shard_id shard, const order_id& after,
+                                                                           std::int32_t limit, deadline within) {
+  const auto rows =
+      connection_.run(select_open_orders, parameters{}.int4(shard).text(after).int4(limit), from_now(within));
   std::vector<std::pair<organization_id, order_id>> out;
   out.reserve(static_cast<std::size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); ++row) out.emplace_back(organization_id{rows.int8(row, 0)}, rows.text(row, 1));

@@ -115,8 +115,10 @@ class read_models {
   /// By id alone: for the platform's own tools, not for a tenant's request.
   std::optional<order_row> find_order(const order_id& order, deadline within);
   /// (organization, order) of every order of a trade shard that was not closed at the cursor of "orders"; of the absent
-  /// ones those of the seven calendar days that end with the shard's newest absent order's.
-  std::vector<std::pair<organization_id, order_id>> open_orders(shard_id shard, deadline within);
+  /// ones those of the seven calendar days that end with the shard's newest absent order's. Ascending by order id,
+  /// those bytewise after `after` (empty: from the first), at most `limit`.
+  std::vector<std::pair<organization_id, order_id>> open_orders(shard_id shard, const order_id& after,
+                                                                std::int32_t limit, deadline within);
   /// Sets a cursor that has no rows beside it (settlement). Never moves it back.
   void save_cursor(const std::string& projection, shard_id shard, std::int64_t seq, deadline within);
   std::int64_t count_orders(organization_id organization, std::optional<user_id> user, trading_day day,

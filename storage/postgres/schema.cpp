@@ -192,11 +192,19 @@ constexpr const char* orders_absent_sql = R"(
 create index orders_absent on orders (shard, trading_day) where state = 'absent';
 )";
 
+// In the order in which a shard's open orders are read, a page at a time.
+constexpr const char* orders_open_sql = R"(
+create index orders_open_in_order on orders (shard, order_id)
+  where state in ('pending_new', 'new', 'partially_filled', 'unknown');
+drop index orders_open;
+)";
+
 constexpr migration steps[] = {
     {1, "journal", journal_sql},
     {2, "directory", directory_sql},
     {3, "read_models", read_models_sql},
     {4, "orders_absent", orders_absent_sql},
+    {5, "orders_open_in_order", orders_open_sql},
 };
 
 }  // namespace

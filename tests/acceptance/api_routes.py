@@ -26,7 +26,7 @@ class Operation:
         self.method = method.upper()
         self.path = path
         self.document = document
-        self.answers = set(described["responses"])
+        self.answers = {status: set(answer.get("content", ())) for status, answer in described["responses"].items()}
         self.bodies = [media["schema"] for media in described.get("requestBody", {}).get("content", {}).values()]
         self.parameters = {each["name"]: each for each in described["parameters"] if each["in"] == "query"}
         # Each alternative of `security` names roles; none at all: open to everybody.

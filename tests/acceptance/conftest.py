@@ -9,6 +9,7 @@ from desk import Desk
 from node import Node
 from private_postgres import PrivatePostgres
 
+LOG_SHOWN = 6_000  # characters of a failed test's nodes
 ROOT = pathlib.Path(os.environ.get("SB_ROOT", pathlib.Path(__file__).resolve().parents[2]))
 BINARY = pathlib.Path(os.environ.get("SB_BINARY", ROOT / "build" / "release" / "stocksblitz"))
 
@@ -70,6 +71,16 @@ class Plant:
         for node in self.nodes:
             node.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """What failed shows the end of its nodes' logs: afterwards they are gone."""
+    report = (yield).get_result()
+    if report.failed:
+        plants = [found for found in getattr(item, "funcargs", {}).values() if isinstance(found, Plant)]
+        for node in (node for plant in plants for node in plant.nodes):
+            report.sections.append((f"log of {node.data.name}", node.log_text()[-LOG_SHOWN:]))
 
 
 @pytest.fixture(scope="session")

@@ -93,8 +93,10 @@ class Matrix:
             # An order that is stored as denied is 403 with the code of its reason.
             if not (answer.status == 403 and answer.code and "order_id" in answer.json()):
                 self.wrong.append("a problem that is not in the description; " + what)
-        if answer.status < 400 and str(answer.status) not in operation.answers:
-            self.wrong.append("a status that is not in the description; " + what)
+        described = operation.answers.get(str(answer.status) if answer.status < 400 else "default", ())
+        media_type = answer.headers.get("content-type", "").partition(";")[0]
+        if media_type not in described:
+            self.wrong.append(f"a status with {media_type} is not in the description; " + what)
         return answer, what
 
     def expect(self, good, why, what):

@@ -5,11 +5,11 @@ GIVE_UP_S = 60
 
 
 def eventually(condition, what, within=GIVE_UP_S):
-    """Asks again until the answer is true, and returns it."""
+    """Asks again until the answer is true, and returns it. `what` may be a function that says what is missing in the end."""
     until = time.monotonic() + within
     while True:
         found = condition()
         if found:
             return found
-        assert time.monotonic() < until, f"not within {within} s: {what}"
+        assert time.monotonic() < until, f"not within {within} s: {what() if callable(what) else what}"
         time.sleep(0.05)

@@ -138,6 +138,21 @@ SCENARIO("a fill told again fills once") {
   }
 }
 
+SCENARIO("an order whose acceptance reached nobody is found by a fill, under the broker's id") {
+  paper_node node{by_hand()};
+  node.ask(the_order, node.order("a", 10));
+  node.settle_down();
+  caf::anon_send_exit(node.shard_actor(shard_role::trade), caf::exit_reason::kill);
+  node.settle_down();
+  node.pass_calls_on();
+  node.spawn_shard(shard_role::trade);
+  node.advance(100ms);
+  REQUIRE(node.look().status == order_status::unknown);
+  node.fill(4, "");
+  CHECK(node.look().status == order_status::partially_filled);
+  CHECK(node.look().broker_order_id == "PB1");
+}
+
 SCENARIO("a working order asks the broker only where a report may have been missed") {
   paper_node node{by_hand()};
   node.ask(the_order, node.order("a", 10));

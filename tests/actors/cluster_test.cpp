@@ -27,6 +27,8 @@ struct small_node : quiet_system {
   caf::actor user_supervisor;
 
   std::vector<shard_id> disowned;
+  std::vector<wall_ms> trusted;        ///< readings of the system's clock that were found right
+  std::function<void()> in_next_beat;  ///< after it has begun, and before it reaches the table
   boot_ms lease_until;
 
   small_node() {
@@ -38,11 +40,18 @@ struct small_node : quiet_system {
               [this](const disown_ask& ask) { disowned.insert(disowned.end(), ask.shards.begin(), ask.shards.end()); },
               [](const subscribe_ask&) {}};
     }));
-    services.cluster = keep(system.spawn(cluster, services, membership_settings{self, times, 1'000ms}, [this] {
+    services.cluster = keep(system.spawn(cluster, services, watched_clock(), [this] {
       auto own = std::make_unique<memory_journal>(store);
       clock_of_cluster = own.get();
       return std::unique_ptr<journal>{std::move(own)};
     }));
+  }
+  membership_settings watched_clock() {
+    const auto look = [this] {
+      if (const auto now = std::exchange(in_next_beat, nullptr)) now();
+      return wall_ms{1'700'000'000'000};
+    };
+    return {self, times, 1'000ms, look, [this](wall_ms shown, boot_ms) { trusted.push_back(shown); }};
   }
   void start_claims() {
     services.claims = keep(system.spawn(claims, services, claim_settings{self, 1'000ms, 100ms, {}}, [this] {
@@ -58,13 +67,13 @@ struct small_node : quiet_system {
   shard_head head(shard_id shard) { return table.heads({shard}, {}).at(0); }
 };
 
-/// Ends the actor behind `handle` and says whether anybody still holds it.
-bool is_held_after_its_end(small_node& node, caf::actor handle) {
+/// Ends the actor behind `handle`; afterwards nobody may hold it.
+void expect_forgotten(small_node& node, caf::actor handle) {
   const auto watch = caf::actor_cast<caf::weak_actor_ptr>(handle);
   caf::anon_send_exit(handle, caf::exit_reason::kill);
   handle = nullptr;
   node.run();
-  return watch.lock() != nullptr;
+  CHECK(watch.lock() == nullptr);
 }
 caf::actor listener(small_node& node) {
   return node.system.spawn([](caf::event_based_actor*) -> caf::behavior {
@@ -160,6 +169,44 @@ SCENARIO("a node whose shard was taken while it slept has no lease before it has
   }
 }
 
+SCENARIO("a beat that hangs until its lease has lapsed does not renew it unseen") {
+  small_node node;
+  node.start_claims();
+  node.advance(200ms);
+  node.clock_of_cluster->set_clock_skew_ms(5'000);  // beats go on and renew nothing
+  node.advance(300ms);
+  node.clock_of_cluster->set_clock_skew_ms(0);
+  const auto began_under = node.lease_until;
+  REQUIRE(began_under.value > node.boot() + 100);
+  const node_identity other{"n2", 1};
+  node.in_next_beat = [&] {
+    node.stop_for(300ms);
+    REQUIRE(node.boot() > began_under.value);
+    node.table.heartbeat(other, 100ms);
+    const auto head = node.head(5);
+    REQUIRE(node.table.claim({{5, head.epoch, head.incarnation}}, other, 100ms, 100ms).at(0).status ==
+            claim_status::claimed);
+  };
+  node.advance(110ms);
+  CHECK(node.disowned == std::vector<shard_id>{5});
+  CHECK(node.lease_until == began_under);
+}
+
+SCENARIO("only a system's clock that PostgreSQL's confirms becomes the node's") {
+  small_node node;
+  node.start_claims();
+  node.advance(200ms);
+  REQUIRE_FALSE(node.trusted.empty());
+  const auto before = node.trusted.size();
+  node.clock_of_cluster->set_clock_skew_ms(5'000);
+  node.advance(500ms);
+  CHECK(node.trusted.size() == before);
+  node.clock_of_cluster->set_clock_skew_ms(0);
+  node.advance(300ms);
+  REQUIRE(node.trusted.size() > before);
+  CHECK(node.trusted.back() == wall_ms{1'700'000'000'000});
+}
+
 SCENARIO("nothing is claimed while the clock is not trusted") {
   small_node node;
   node.run();
@@ -200,11 +247,11 @@ SCENARIO("who has ended is forgotten") {
   auto follower = listener(node);
   caf::anon_send(node.services.claims, follow_shards{shard_role::user, follower});
   node.run();
-  CHECK_FALSE(is_held_after_its_end(node, std::move(follower)));
+  expect_forgotten(node, std::move(follower));
   auto hears = listener(node);
   caf::anon_send(node.services.cluster, subscribe_ask{hears});
   node.run();
-  CHECK_FALSE(is_held_after_its_end(node, std::move(hears)));
+  expect_forgotten(node, std::move(hears));
 }
 
 SCENARIO("the journal's writer forgets a subscriber that has ended") {
@@ -217,8 +264,8 @@ SCENARIO("the journal's writer forgets a subscriber that has ended") {
   caf::anon_send(writing, subscribe_ask{first});
   caf::anon_send(writing, subscribe_ask{second});
   node.run();
-  CHECK_FALSE(is_held_after_its_end(node, std::move(first)));
-  CHECK_FALSE(is_held_after_its_end(node, std::move(second)));
+  expect_forgotten(node, std::move(first));
+  expect_forgotten(node, std::move(second));
 }
 
 SCENARIO("a claim that hangs does not delay the heartbeat") {
@@ -244,8 +291,9 @@ SCENARIO("a claim that hangs does not delay the heartbeat") {
   services.clock = [&] { return clock_reading{{boot().value}, boot(), {}}; };
   services.log = [](severity, const std::string&, const std::string&) {};
   services.router = services.writer = caf::actor_cast<caf::actor>(me);
-  const auto beating = system.spawn<caf::detached>(cluster, services, membership_settings{self, {5, 600, 100}, 1'000ms},
-                                                   [&] { return std::make_unique<memory_journal>(store); });
+  const auto beating =
+      system.spawn<caf::detached>(cluster, services, membership_settings{self, {5, 600, 100}, 1'000ms, {}, {}},
+                                  [&] { return std::make_unique<memory_journal>(store); });
   services.cluster = beating;
   const auto claiming = system.spawn<caf::detached>(claims, services, claim_settings{self, 1'000ms, 100ms, {}},
                                                     [&] { return std::make_unique<watched_journal>(store, watch); });

@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 #include <catch2/catch.hpp>
+#include <utility>
 
 #include "virtual_node.hpp"
 
@@ -22,8 +23,8 @@ class silent_world {
     auto services = node.services;
     services.router = services.market = services.broker = silent_ = node.system.spawn(silent);
     parent_ = node.system.spawn([this, services](caf::event_based_actor* self) -> caf::behavior {
-      edge_.start(self, services);
-      return {[this, self, services](int) { edge_.start(self, services); }};
+      bridges_.push_back(edge_.start(self, services));
+      return {[this, self, services](int) { bridges_.push_back(edge_.start(self, services)); }};
     });
     root_ = node.system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
       return {[this, self](const tree_ask&) { return trees_.emplace_back(self->make_response_promise<tree_node>()); },
@@ -37,6 +38,7 @@ class silent_world {
     trees_.clear();
     restarts_.clear();
     for (const auto& each : {parent_, root_, silent_}) caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+    for (const auto& each : std::exchange(bridges_, {})) caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
     node.settle_down();
   }
   silent_world(const silent_world&) = delete;
@@ -80,6 +82,7 @@ class silent_world {
   web::gateway edge_;
   caf::actor silent_;
   caf::actor parent_;
+  std::vector<caf::actor> bridges_;
   caf::actor root_;  // takes questions and keeps them
   std::vector<caf::typed_response_promise<tree_node>> trees_;
   std::vector<caf::typed_response_promise<bool>> restarts_;

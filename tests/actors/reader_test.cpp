@@ -1,5 +1,7 @@
 #include <caf/all.hpp>
 #include <catch2/catch.hpp>
+#include <functional>
+#include <set>
 
 #include "actors/journal/journal_actors.hpp"
 #include "quiet_system.hpp"
@@ -13,6 +15,8 @@ namespace {
 
 constexpr organization_id organization{7};
 constexpr int orders_stored = 25'000;  // three pages of names, and as many rows
+constexpr int orders_open = 15'000;    // two pages
+constexpr int orders_moved = 5;        // the last ones, after the checkpoint
 
 stream_id order_stream(int number) { return stream_of(order_key(organization, "O" + std::to_string(number))); }
 
@@ -21,16 +25,22 @@ struct archive : quiet_system {
   const shard_id shard = shard_of(shard_role::trade, organization);
   std::shared_ptr<memory_store> store = std::make_shared<memory_store>();
   journal_watch watch;
+  std::set<order_id> open;
+  std::function<void(const order_id& after)> before_open;
   caf::actor reading;
 
   archive() {
     fill();
     read_side side;
     side.connect = [this]() -> std::unique_ptr<journal> { return std::make_unique<watched_journal>(store, watch); };
-    side.open_orders = [](shard_id) {
-      return std::vector{order_key(organization, "O1"), order_key(organization, "O2")};
+    side.open_orders = [this](shard_id, const order_id& after, std::int32_t limit) {
+      if (before_open) before_open(after);
+      std::vector<entity_key> page;
+      for (auto next = open.upper_bound(after); next != open.end() && std::ssize(page) < limit; ++next)
+        page.push_back(order_key(organization, *next));
+      return page;
     };
-    side.cursor = [](const std::string&, shard_id) { return std::int64_t{orders_stored - 5}; };
+    side.cursor = [](const std::string&, shard_id) { return std::int64_t{orders_stored - orders_moved}; };
     side.save_cursor = [](const std::string&, shard_id, std::int64_t) {};
     reading = keep(system.spawn(reader, services, side, 1'000ms));
     run();
@@ -47,6 +57,7 @@ struct archive : quiet_system {
       row.version = row.events = 1;
       row.epoch = head.epoch;
       part.rows.push_back(std::move(row));
+      if (number < orders_open) open.insert("O" + std::to_string(number));
     }
     REQUIRE(journal.append({part}, {}).at(0).status == append_status::stored);
   }
@@ -78,7 +89,25 @@ SCENARIO("contents of a shard are read page by page, and others are served betwe
   REQUIRE_FALSE(told.history);
   REQUIRE(told.contents.streams->size() == orders_stored);
   REQUIRE(told.contents.streams->may_contain(order_stream(orders_stored - 1)));
-  REQUIRE(told.contents.open_work.size() == 2 + 5);  // open at the cursor, and moved since
+  REQUIRE(told.contents.open_work.size() == orders_open + orders_moved);
+}
+
+SCENARIO("a page of open orders that cannot be read is asked for again, and none before it") {
+  archive a;
+  std::vector<order_id> asked;
+  a.before_open = [&](const order_id& after) {
+    asked.push_back(after);
+    if (asked.size() == 2) throw storage_unavailable{"no answer within the deadline"};
+  };
+  caf::scoped_actor me{a.system};
+  me->send(a.reading, contents_ask{a.shard});
+  a.run();
+  a.advance(600ms);
+  REQUIRE(next_of(me).contents.open_work.size() == orders_open + orders_moved);
+  REQUIRE(asked.size() == 3);
+  REQUIRE(asked[0].empty());
+  REQUIRE_FALSE(asked[1].empty());
+  REQUIRE(asked[1] == asked[2]);
 }
 
 SCENARIO("a page that cannot be read is asked for again, and none before it") {
@@ -111,4 +140,30 @@ SCENARIO("a shard that asks again is answered once, and from the start") {
   a.run();
   REQUIRE(next_of(me).contents.streams->size() == orders_stored);
   former->receive([](const contents_told&) { FAIL("the former was answered"); }, caf::after(0s) >> [] {});
+}
+
+SCENARIO("whoever asks again and again while PostgreSQL is away is answered once, and one question at a time tries") {
+  archive a;
+  int tries = 0;
+  bool away = true;
+  a.watch.before_rows = [&] {
+    ++tries;
+    if (away) throw storage_unavailable{"cannot connect"};
+  };
+  std::vector<rows_told> told;
+  const auto follower = a.keep(a.system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+    return {[&, self](const rows_ask& ask) { self->send(a.reading, ask); },
+            [&](const rows_told& rows) { told.push_back(rows); }};
+  }));
+  for (std::int64_t after = 1; after <= 40; ++after) {
+    for (const auto shard : {a.shard, a.shard + 1}) caf::anon_send(follower, rows_ask{shard, after});
+    a.advance(100ms);
+  }
+  REQUIRE(told.empty());
+  CHECK(tries <= 10);  // one each half second, for four of them
+  away = false;
+  a.advance(1s);
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].after == 40);
+  CHECK(told[1].after == 40);
 }

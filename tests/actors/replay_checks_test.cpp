@@ -315,6 +315,11 @@ SCENARIO("open work is found") {
     day.journal.take(day.writer.order("D", {requested("D", 1), order_accepted{"PB3"}}));
     CHECK_THAT(told(check_reservations(day.journal)), Catch::Matchers::Contains("D: working, but nothing is held"));
   }
+  WHEN("an order works that was absent before") {
+    day.journal.take(day.writer.order(
+        "D", {requested("D", 1), order_outcome_unknown{}, order_marked_absent{3}, order_accepted{"PB3"}}));
+    THEN("its capacity was released, and that is known") { CHECK(check_reservations(day.journal).holds()); }
+  }
 }
 
 SCENARIO("a journal that is not what was written is found") {

@@ -4,23 +4,14 @@
 
 #include "actors/protocol/type_ids.hpp"
 #include "actors/supervision/supervisor.hpp"
+#include "quiet_system.hpp"
 
 using namespace sb;
 
 namespace {
 
 /// A supervisor with children that end when told to, under the test scheduler.
-struct family {
-  struct quiet_config : caf::actor_system_config {
-    quiet_config() {
-      set("scheduler.policy", caf::atom("testing"));
-      set("logger.inline-output", true);
-      register_messages(*this);
-    }
-  };
-  quiet_config config;
-  caf::actor_system system{config};
-  caf::scheduler::test_coordinator& scheduler{dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler())};
+struct family : test::quiet_system {
   std::vector<std::string> started;
   std::map<std::string, caf::actor> living;
   caf::actor top;
@@ -49,9 +40,15 @@ struct family {
               return living[id] = parent->spawn([](caf::event_based_actor*) -> caf::behavior { return {[](tick) {}}; });
             }};
   }
-  void run() {
-    while (scheduler.try_run_once()) {
-    }
+  /// "restarting", "no such actor" or "unclear".
+  std::string restart(const std::string& id) {
+    caf::scoped_actor me{system};
+    auto asked = me->request(top, caf::infinite, restart_ask{id});
+    run();
+    std::string told;
+    asked.receive([&](bool found) { told = found ? "restarting" : "no such actor"; },
+                  [&](const caf::error&) { told = "unclear"; });
+    return told;
   }
   void end(const std::string& id) {
     caf::anon_send_exit(living[id], caf::exit_reason::unhandled_exception);
@@ -114,4 +111,13 @@ SCENARIO("the tree shows restarts and their reason") {
         REQUIRE_FALSE(told.children[1].failure.empty());
       },
       [](caf::error&) { FAIL("no answer"); });
+}
+
+SCENARIO("an operator's restart is confirmed, refused, or said to be unclear") {
+  family f{restart_strategy::one_for_one, {5, 60'000}};
+  f.started.clear();
+  CHECK(f.restart("node/b") == "restarting");
+  CHECK(f.started == names{"b"});
+  CHECK(f.restart("node/x") == "no such actor");
+  CHECK(f.restart("node/c/below-who-does-not-answer") == "unclear");
 }

@@ -11,6 +11,7 @@ namespace sb::test {
 struct journal_watch {
   std::function<void()> before_claim = [] {};
   std::function<void(const stream_id& after)> before_names = [](const stream_id&) {};
+  std::function<void()> before_rows = [] {};
 };
 
 /// A memory_journal that is watched.
@@ -37,6 +38,7 @@ class watched_journal final : public journal {
   }
   std::vector<journal_row> read_after(shard_id shard, std::int64_t after, std::int32_t limit,
                                       deadline within) override {
+    watch_.before_rows();
     return inner_.read_after(shard, after, limit, within);
   }
   std::vector<stream_id> streams_after(shard_id shard, const stream_id& after, std::int32_t limit,

@@ -4,6 +4,7 @@ import random
 import time
 
 from faults import MIX
+from history import CONTRADICTED
 from trial import Trial
 
 ROUNDS_A_DESK = 5
@@ -39,7 +40,7 @@ def run_mix(binary, root, seed, minutes, say):
             try:
                 green = trial.under_traffic(lambda fault=fault, dice=dice: fault(trial, dice), name)
             except AssertionError as failure:  # something did not come to be: no liveness
-                trial.findings.add("contradicted", f"round {rounds}, {name}: {failure}")
+                trial.findings.add(CONTRADICTED, f"round {rounds}, {name}: {failure}")
                 green = False
             say(f"round {rounds:3}  {time.monotonic() - began:5.1f} s  {name}{'' if green else '  NOT GREEN'}")
     finally:

@@ -12,7 +12,7 @@ import threading
 import time
 
 from chaos_postgres import ChaosPostgres
-from history import BrokerHistory, Findings, Journal, check_acknowledged, check_broker, check_sleepers, tail_of
+from history import CONTRADICTED, BrokerHistory, Findings, Journal, check_acknowledged, check_broker, check_sleepers, tail_of
 from ledger import Ledger, Trader
 from scenes import SITE, UNREACHED, WORLDS, Stage, scene_of
 from traders import DAILY_VALUE_MAX, OPEN_ORDERS_MAX, ChaosDesk, Traders
@@ -23,6 +23,7 @@ MODES = ("kill", "stop")
 ATTEMPTS_MAX = 12
 AWAKE_S = 0.4  # how long a sleeper that lost its shards is left among the living
 CELLS_A_DESK = 10
+FINDINGS_SHOWN = 8
 
 Cell = collections.namedtuple("Cell", "step mode number reached seconds attempts findings")
 
@@ -93,9 +94,9 @@ class World:
             self._tidy(stage)
             self._check(findings)
         except AssertionError as failure:
-            findings.add("contradicted", f"{step}, {mode}: {failure}")
+            findings.add(CONTRADICTED, f"{step}, {mode}: {failure}")
         if not reached:
-            findings.add("contradicted", f"{step}, {mode}: not reached in {attempts} attempts")
+            findings.add(CONTRADICTED, f"{step}, {mode}: not reached in {attempts} attempts")
         return Cell(step, mode, number, reached, time.monotonic() - began, attempts, findings.lines())
 
     def _attempt(self, scene, stage, step, mode, number):
@@ -163,14 +164,14 @@ class World:
         settling = Traders(self.desk, self.ledger, "settle")
         settling.settle()
         for line in self.site.check_books():
-            findings.add("contradicted", line)
+            findings.add(CONTRADICTED, line)
         self.journal.read_on(findings)
         broker = BrokerHistory(self.site.node.book)
         check_acknowledged(self.ledger, self.journal, findings)
         check_broker(broker, self.journal, findings, set(self.desk.accounts), True, OPEN_ORDERS_MAX, DAILY_VALUE_MAX)
         check_sleepers(self.site.retired, broker, findings)
         for surprise in self.ledger.surprises:
-            findings.add("contradicted", surprise)
+            findings.add(CONTRADICTED, surprise)
         self.ledger.surprises.clear()
 
     def close(self):
@@ -224,7 +225,8 @@ def run_matrix(binary, root, repeat, workers, pattern, say):
     running = 0
     try:
         postgres.start()
-        processes = [context.Process(target=work, args=(binary, root, OnePostgres(postgres, number), directory, jobs, results), daemon=False)
+        processes = [context.Process(target=work, daemon=True,
+                                     args=(binary, root, OnePostgres(postgres, number), directory, jobs, results))
                      for number in range(workers)]
         for process in processes:
             process.start()
@@ -241,7 +243,9 @@ def run_matrix(binary, root, repeat, workers, pattern, say):
             cells[(cell.step, cell.mode)].append(cell)
             if cell.findings:
                 red.append(cell)
-                say(f"NOT green: {cell.step} {cell.mode} #{cell.number}: {cell.findings[0][:600]}")
+                say(f"NOT green: {cell.step} {cell.mode} #{cell.number}")
+                for line in cell.findings[:FINDINGS_SHOWN]:
+                    say(f"  {line[:600]}")
             if len(cells[(cell.step, cell.mode)]) == repeat:
                 of_it = cells[(cell.step, cell.mode)]
                 good = sum(not one.findings for one in of_it)

@@ -6,7 +6,7 @@ import tempfile
 
 from chaos_postgres import ChaosPostgres
 from fault_proxy import FaultProxy
-from history import BrokerHistory, Findings, Journal, check_acknowledged, check_broker, check_sleepers, tail_of
+from history import CONTRADICTED, BrokerHistory, Findings, Journal, check_acknowledged, check_broker, check_sleepers, tail_of
 from ledger import Ledger
 from traders import DAILY_VALUE_MAX, OPEN_ORDERS_MAX, ChaosDesk, Traders
 from trading_site import Site
@@ -79,7 +79,7 @@ class Trial:
         """Waits until nothing moves and compares everything with everything. True when nothing is wrong."""
         self.traders.settle()
         for line in self.site.check_books():
-            self.findings.add("contradicted", line)
+            self.findings.add(CONTRADICTED, line)
         self.journal.read_on(self.findings)
         broker = BrokerHistory(self.site.node.book)
         check_acknowledged(self.ledger, self.journal, self.findings)
@@ -87,7 +87,7 @@ class Trial:
                      DAILY_VALUE_MAX)
         self.refused_late = check_sleepers(self.site.retired, broker, self.findings)
         for surprise in self.ledger.surprises:
-            self.findings.add("contradicted", surprise)
+            self.findings.add(CONTRADICTED, surprise)
         return not self.findings
 
     def sum_up(self):

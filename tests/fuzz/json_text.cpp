@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/src.hpp>
 
+#include "tests/web/json_rewrite.hpp"
 #include "web/json_writer.hpp"
 
 namespace sb::fuzz {
@@ -12,33 +13,6 @@ using web::json_kind;
 using web::json_value;
 
 constexpr std::size_t depth_max = 64;
-
-void write(web::json_writer& out, const json_value& value) {
-  switch (value.kind()) {
-    case json_kind::null:
-      out.null();
-      return;
-    case json_kind::boolean:
-      out.boolean(value.boolean());
-      return;
-    case json_kind::number:
-      out.raw(value.text());
-      return;
-    case json_kind::string:
-      out.string(value.text());
-      return;
-    case json_kind::array:
-      out.begin_array();
-      for (const auto& item : value.children()) write(out, item);
-      out.end_array();
-      return;
-    case json_kind::object:
-      out.begin_object();
-      for (const auto& member : value.children()) write(out.key(member.name()), member);
-      out.end_object();
-      return;
-  }
-}
 
 bool same(const boost::json::value& theirs, const json_value& ours) {
   switch (ours.kind()) {
@@ -72,7 +46,7 @@ bool same(const boost::json::value& theirs, const json_value& ours) {
 
 std::string json_of(const json_value& value) {
   web::json_writer out;
-  write(out, value);
+  web::write_again(out, value);
   return std::move(out).take();
 }
 

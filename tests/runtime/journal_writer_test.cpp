@@ -377,6 +377,13 @@ SCENARIO("a shard changes hands while its append is out") {
   }
 }
 
+SCENARIO("a shard that is not owned is given up aloud, for whoever missed that it was lost") {
+  desk d;
+  d.writer.disown(1, d.events);
+  d.writer.disown(1, d.events);
+  CHECK(d.all<shard_lost>().size() == 2);
+}
+
 SCENARIO("only work that somebody waits for is urgent") {
   desk d;
   d.write(1, "7/book/7", 1, 1, false);

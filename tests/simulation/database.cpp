@@ -67,6 +67,7 @@ void database::keep(const journal_row& row) {
       auto& book = books_[key.organization];
       book.organization = key.organization;
       rolls_to_a_day_that_is_here(book, *fact, time_.wall());
+      what_was_voided_is_never_reserved(*this, *fact);
       evolve(book, *fact);
       stored.what = std::move(*fact);
     }

@@ -1,7 +1,9 @@
 #pragma once
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -44,6 +46,8 @@ class database {
   bool reachable() const { return !down() && time_.now() >= stalled_until_; }
   void heal() { stalled_until_ = down_until_ = time_.now(); }
 
+  /// Attempts of which an order was told that they can never be reserved.
+  std::set<std::pair<order_id, std::int32_t>> voided;
   /// Settlement's durable cursors.
   std::map<shard_id, std::int64_t> cursors;
 

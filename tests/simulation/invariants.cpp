@@ -76,6 +76,12 @@ void rolls_to_a_day_that_is_here(const risk_book& before, const risk_event& fact
   }
 }
 
+void what_was_voided_is_never_reserved(const database& db, const risk_event& fact) {
+  const auto* reserved = std::get_if<limit_reserved>(&fact);
+  if (reserved == nullptr || !db.voided.contains({reserved->order, reserved->attempt})) return;
+  broken("void", reserved->order + " is reserved, and it was told that its attempt is closed");
+}
+
 void only_what_is_authorized_is_sent(const world& all, const broker_call& call) {
   const auto& id = call.order.id;
   const auto& order = all.db.order(id);

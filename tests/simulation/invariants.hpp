@@ -15,9 +15,10 @@
 ///   I4  the broker gets what was intended    I11 a projection is what its journal makes  I17 told only after the
 ///   commit I5  the broker gets it once              I14 no answer is older than its question    I18 no work stays open
 ///   I6  what is released is never accepted
-///   I7  no gap in shards and streams         and: days, ownership, one key, settlement, liveness
+///   I7  no gap in shards and streams         and: days, ownership, void, one key, settlement
 namespace sb::simulation {
 
+class database;
 class world;
 
 // ---- while it happens ----------------------------------------------------------------------------------------------
@@ -30,6 +31,8 @@ void follows_its_stream(const journal_row& row, std::int64_t version);
 /// Days: a clock that is wrong by more than is noticed must not decide which day it is.
 void belongs_to_a_day_that_is_here(const order_event& fact, wall_ms now);
 void rolls_to_a_day_that_is_here(const risk_book& before, const risk_event& fact, wall_ms now);
+/// Void: an attempt that an order was told is closed is closed for good.
+void what_was_voided_is_never_reserved(const database& db, const risk_event& fact);
 /// I4: its intent and a reservation for it are stored.
 void only_what_is_authorized_is_sent(const world& all, const broker_call& call);
 /// I5

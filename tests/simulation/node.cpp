@@ -212,8 +212,8 @@ std::int64_t node::broker_queue(const broker_out& waiting) {
     });
     return queued;
   }
-  if (chance.chance(place ? 800 : 500)) return chance.between(0, 3);
-  return place ? chance.between(5, 60) : chance.between(20, 2'500);
+  if (chance.chance(place ? 700 : 500)) return chance.between(0, 3);
+  return place ? chance.between(5, 90) : chance.between(20, 2'500);
 }
 
 void node::perform(shard_id id, slot& entry, outputs& out) {

@@ -118,7 +118,7 @@ void node::send_append(append_step what) {
   } else if (world_.strikes(fault::append_late)) {
     count(fault::append_late);
     there = chance.between(50, 9'000);
-    told = false;
+    told = chance.chance(300);  // by whom it is still waited for, if that is before the deadline
   }
   if (!told) tell_later(chance.between(0, 5'000), all(append_status::unknown_commit));
   struct statement {
@@ -194,11 +194,10 @@ void node::read_contents(shard_id id, std::uint64_t life) {
   std::vector<entity_key> open_work;
   auto& store = world_.db.store();
   const bool trade = id >= shards_per_role;
-  const auto note = [&](std::string_view stream) {
+  for (const auto& stream : store.streams_after(id, {}, std::numeric_limits<std::int32_t>::max(), {})) {
     here.streams.insert(stream);
     if (!trade) open_work.push_back(*key_of(stream));
-  };
-  store.each_stream(id, note, {});
+  }
   if (trade) {
     // The checkpoint: orders that were open at the projection's cursor, and every order that has moved since.
     open_work = world_.db.models.open_orders(id);

@@ -71,14 +71,18 @@ void node::claim_what_is_free(const std::vector<shard_head>& heads) {
   auto wanted = claimable(heads, self, *members_, owned_, {world_.time.now()});
   std::erase_if(wanted, [&](const claim_request& one) { return !is_mine(one.shard); });
   if (wanted.empty()) return;
-  const auto outcomes = world_.db.claim(wanted, self);
-  if (world_.strikes(fault::claim_unclear)) {  // claimed perhaps; the next beat sees
-    for (const auto& one : wanted) world_.struck_shard(fault::claim_unclear, one.shard);
-    return;
-  }
-  for (const auto& outcome : outcomes) {
-    if (outcome.status == claim_status::claimed) own(outcome.head);
-  }
+  // A statement of its own: what was read may have changed when it arrives.
+  later(world_.chance.between(0, 30), [this, wanted, self] {
+    if (!world_.db.reachable() || world_.time.now() > lease_->until().value) return;
+    const auto outcomes = world_.db.claim(wanted, self);
+    if (world_.strikes(fault::claim_unclear)) {  // claimed perhaps; the next beat sees
+      for (const auto& one : wanted) world_.struck_shard(fault::claim_unclear, one.shard);
+      return;
+    }
+    for (const auto& outcome : outcomes) {
+      if (outcome.status == claim_status::claimed) own(outcome.head);
+    }
+  });
 }
 
 void node::own(const shard_head& head) {

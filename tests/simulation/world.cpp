@@ -81,6 +81,9 @@ std::size_t world::runs(shard_id shard, std::size_t near) {
 }
 
 void world::send(std::size_t from, delivery what) {
+  if (const auto* closed = std::get_if<close_answered>(&what.body); closed != nullptr && !closed->reserved) {
+    db.voided.insert({what.head.to.id, closed->attempt});
+  }
   const auto target = runs(shard_of(what.head.to), from);
   if (target == nodes.size()) return;
   if (strikes(fault::message_lost)) {

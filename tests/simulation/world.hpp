@@ -26,7 +26,7 @@ class world {
   // ---- what the parts need of each other ----
   bool strikes(fault what) { return faults_on_ && chance.chance(config.of(what)); }
   /// An entity ends at a moment of the caller's choice, in a run in which entities end at all.
-  bool crashes_now() { return faults_on_ && config.of(fault::entity_crashed) > 0 && chance.chance(40); }
+  bool crashes_now() { return faults_on_ && config.of(fault::entity_crashed) > 0 && chance.chance(100); }
   /// Counts the fault for the order, for all that a row or a message is about, or for all orders of a shard, of the
   /// shards of a node, or at all.
   void struck(fault what, const order_id& order);

@@ -305,10 +305,7 @@ TEMPLATE_TEST_CASE("streams and snapshots", "[journal]", memory_world, postgres_
   REQUIRE(streams[2].rows.size() == 2);
   CHECK(streams[2].rows[0].version == 4);
 
-  std::multiset<std::string> names;
-  journal->each_stream(
-      3, [&](std::string_view name) { names.emplace(name); }, generous);
-  CHECK(names == std::multiset<std::string>{"7/book", "7/order/ORD1"});
+  CHECK(journal->streams_after(3, {}, 10, generous) == std::vector<stream_id>{"7/book", "7/order/ORD1"});
   CHECK(journal->read_streams(3, {}, generous).empty());
 }
 
@@ -317,16 +314,16 @@ TEMPLATE_TEST_CASE("each stream is named once, however many there are", "[journa
   TestType world;
   const auto journal = world.open(first);
   auto owner = claimed(*journal, first, 3);
-  constexpr int streams = 20'050;  // more than two pages
+  constexpr int streams = 2'050;
   for (int done = 0; done < streams;) {
     for (int rows = 0; rows < 1000 && done < streams; ++rows) owner.row("7/order/ORD" + std::to_string(done++), 1);
     REQUIRE(append(*journal, owner) == append_status::stored);
   }
-  std::set<std::string> names;
-  int calls = 0;
-  journal->each_stream(
-      3, [&](std::string_view name) { ++calls, names.emplace(name); }, generous);
-  CHECK(calls == streams);
+  std::set<stream_id> names;
+  for (int page = 0; page < 3; ++page) {
+    const auto last = names.empty() ? stream_id{} : *names.rbegin();
+    for (const auto& name : journal->streams_after(3, last, 1'000, generous)) CHECK(names.insert(name).second);
+  }
   CHECK(names.size() == streams);
   // A page begins behind the name it is given, in the order of bytes.
   const auto page = journal->streams_after(3, *std::next(names.begin(), 9), 5, generous);

@@ -206,11 +206,16 @@ TEST_CASE("a shard's open orders are those that somebody must look after", "[rea
        {}},
       generous));
   REQUIRE(models.apply({"orders", 6, 0, 10, {in("K", "new")}, {}}, generous));
-  const auto found = models.open_orders(5, generous);
-  names ids;
-  for (const auto& [organization, id] : found) {
-    CHECK(organization == organization_id{7});
-    ids.push_back(id);
-  }
-  CHECK(ids == names{"A", "B", "C", "D", "G", "H"});
+  const auto page = [&](const char* after, std::int32_t limit) {
+    names ids;
+    for (const auto& [organization, id] : models.open_orders(5, after, limit, generous)) {
+      CHECK(organization == organization_id{7});
+      ids.push_back(id);
+    }
+    return ids;
+  };
+  CHECK(page("", 100) == names{"A", "B", "C", "D", "G", "H"});
+  CHECK(page("", 4) == names{"A", "B", "C", "D"});
+  CHECK(page("D", 4) == names{"G", "H"});
+  CHECK(page("H", 4).empty());
 }

@@ -9,7 +9,7 @@
 
 #include "web/json.hpp"
 
-struct _cjose_jwk_int;
+struct _cjose_jwk_int;  // NOLINT(bugprone-reserved-identifier): the library's own name for it
 
 namespace sb::web {
 
