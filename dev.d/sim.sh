@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# ./dev sim: the simulation of core and runtime over many seeds, one seed with its trace, and the planted bugs of
-# tests/mutants/, which the checks must catch. Sourced by ./dev.
+# ./dev sim: the simulation of core and runtime over many seeds, or of the real actors, one seed with its trace, and the
+# planted bugs of tests/mutants/, which the checks must catch. Sourced by ./dev.
 
 mutant_seeds=10000
 mutant_seeds_quick=1500
@@ -9,7 +9,7 @@ mutant_seconds_max=280
 mutant_folders=(cmake actors app config domain metrics runtime storage tests web)
 
 sim_command() {
-  local seed_count=${SEEDS:-} first_seed=${FROM:-} jobs=${JOBS:-} mutate='' name='' quick_only=''
+  local seed_count=${SEEDS:-} first_seed=${FROM:-} jobs=${JOBS:-} mutate='' name='' quick_only='' layer=simulation
   while (($#)); do
     case $1 in
       --seeds | --from | --jobs)
@@ -21,6 +21,7 @@ sim_command() {
         esac
         shift
         ;;
+      --actors) layer=actor_simulation ;;
       --mutants) mutate=yes ;;
       --quick) quick_only=yes ;;
       -*) fail "sim: unknown option $1" 2 ;;
@@ -37,8 +38,8 @@ sim_command() {
     run_mutants "${jobs:-$(nproc)}" "$name" "$quick_only"
     exit
   fi
-  build release test_simulation || exit 1
-  SEEDS=$seed_count FROM=$first_seed JOBS=$jobs "$root/build/release/test_simulation" '[seeds]'
+  build release "test_$layer" || exit 1
+  SEEDS=$seed_count FROM=$first_seed JOBS=$jobs "$root/build/release/test_$layer" '[seeds]'
   exit
 }
 

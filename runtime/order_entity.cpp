@@ -192,10 +192,11 @@ void order_entity::on(const broker_answered& in, const envelope& head, turn& now
   using outcome = broker_answered::outcome;
   const bool read = in.of == broker_verb::query && (in.what == outcome::seen || in.what == outcome::not_found);
   if (read && in.incarnation == incarnation_) {
-    missed_ = false;
-    // What was read before an absent order's day was over is not the look that it waits for.
-    if (now.now.wall >= day_end()) last_look_ = false;
+    if (in.what == outcome::seen || !is_working(state_.status)) missed_ = false;
+    // What was asked before an absent order's day was over is not the look that it waits for.
+    if (early_reads_ == 0 && now.now.wall >= day_end()) last_look_ = false;
   }
+  if (in.of == broker_verb::query && in.incarnation == incarnation_ && early_reads_ > 0) --early_reads_;
   if (in.what == outcome::seen) {  // a fact, whoever asked for it
     empty_reads_ = 0;
     if (fold(in.view, head, now)) answer_waiters(now);
@@ -253,6 +254,8 @@ void order_entity::look_again_at_day_end(turn& now) {
 }
 
 void order_entity::on(const broker_reported& in, const envelope& head, turn& now) {
+  // It tells only what is new. What came before went with an answer, which may be lost, or to an earlier incarnation.
+  if (!is_working(state_.status)) missed_ = true;
   const bool news = fold(in.view, head, now);
   if (news) answer_waiters(now);
   if (head.from.request == 0) return;
@@ -284,7 +287,6 @@ bool order_entity::fold(const broker_view& view, const envelope& head, turn& now
   if (view.is == is::canceled && may(order_event_kind::canceled)) record(order_canceled{false}, head, now);
   if (view.is == is::expired && may(order_event_kind::expired)) record(order_expired{}, head, now);
   if (state_.status != was) last_look_ = false;
-  // Found by a report, which tells only what is new: what came before it may have gone to an earlier incarnation.
   if (missed_ && is_working(state_.status) && !is_working(was)) now.after_commit(alarm_out{alarm_resolve, 0});
   return state_.version != before;
 }
@@ -318,6 +320,7 @@ void order_entity::on(const alarm& in, const envelope& head, turn& now) {
       outputs ask;
       ask_broker(broker_verb::query, ask);
       for (auto& out : ask) now.after_commit(std::move(out));
+      if (now.now.wall < day_end()) ++early_reads_;
       ++resolve_step_;
       now.after_commit(alarm_out{alarm_resolve, resolve_delay()});
       return;

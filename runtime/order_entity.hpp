@@ -98,12 +98,13 @@ class order_entity final : public entity {
   bool closing_ = false;       ///< CloseAttempt is out: a late Reserved no longer counts
   bool sent_ = false;          ///< a place left this incarnation
   bool cancel_sent_ = false;
-  bool missed_ = false;     ///< what the broker reported to an earlier incarnation may be lost: its book is to be read
+  bool missed_ = false;     ///< something that the broker said may be lost: its book is to be read once the order works
   bool last_look_ = false;  ///< absent, and the day's end is still to come or has not been looked at
   boot_ms reserve_deadline_;
   boot_ms window_end_;  ///< of the send window; after a recovery: from the recovery
   std::int32_t resolve_step_ = 0;
   std::int32_t empty_reads_ = 0;
+  std::int32_t early_reads_ = 0;  ///< asked before the day's end, and not answered
 };
 
 }  // namespace sb

@@ -35,6 +35,7 @@ void beat(self_ptr self) {
   const auto began = state.services.clock();
   try {
     const auto system = state.settings.system_clock ? state.settings.system_clock() : began.wall;
+    const auto then = state.services.clock().boot;  // read after it, so that a pause between them sets no clock ahead
     const auto skew = state.store->clock_skew_ms(system, state.settings.statement_deadline);
     const bool trusted = skew <= skew_max_ms && skew >= -skew_max_ms;
     if (trusted != state.clock_trusted) {
@@ -43,7 +44,7 @@ void beat(self_ptr self) {
                          "this node's clock differs from PostgreSQL's by " + std::to_string(-skew) + " ms" +
                              (trusted ? ": trusted again" : ": no lease until it is right"));
     }
-    if (trusted && state.settings.trust_clock) state.settings.trust_clock(system, began.boot);
+    if (trusted && state.settings.trust_clock) state.settings.trust_clock(system, then);
     state.store->heartbeat(state.settings.self, state.settings.statement_deadline);
     // Nobody takes a shard from a node whose lease holds: the table is read after a lapse only, and the beat itself may
     // have hung that long.

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "actors/protocol/type_ids.hpp"
+#include "storage/postgres/connection.hpp"
 
 namespace sb {
 namespace {
@@ -18,6 +19,7 @@ using contents_part = reader_state::contents_reading::part;
 
 constexpr std::int32_t names_max = 10'000;  // a page of stream names
 constexpr std::int32_t rows_max = 1'000;    // a page of rows
+constexpr std::int32_t streams_max = 500;   // histories that one statement reads
 constexpr std::chrono::milliseconds retry{500};
 
 // ---- writer
@@ -124,40 +126,73 @@ void step(writer_ptr self) {
 // ---- reader
 // ----------------------------------------------------------------------------------------------------------------
 
-/// Throws storage_unavailable; what was not read then is kept.
-void read_histories(reader_ptr self) {
-  auto& state = self->state;
-  std::map<shard_id, std::vector<history_ask>> by_shard;
-  for (auto& ask : std::exchange(state.histories, {})) by_shard[ask.shard].push_back(std::move(ask));
-  for (auto group = by_shard.begin(); group != by_shard.end(); ++group) {
-    const auto& asks = group->second;
-    std::vector<stream_id> streams;
-    for (const auto& ask : asks) streams.push_back(ask.stream);
-    try {
-      auto histories = state.store->read_streams(group->first, streams, state.deadline);
-      for (std::size_t i = 0; i < asks.size(); ++i) {
-        self->send(asks[i].entity, history_told{std::make_shared<const stream_history>(std::move(histories.at(i)))});
-      }
-    } catch (const storage_unavailable&) {
-      for (; group != by_shard.end(); ++group)
-        std::move(group->second.begin(), group->second.end(), std::back_inserter(state.histories));
-      throw;
-    }
+enum class read_result : std::uint8_t { done, refused, out_of_reach };
+
+template <class Read>
+read_result attempt(const reader_state& state, Read read) {
+  try {
+    read();
+    return read_result::done;
+  } catch (const storage_unavailable& error) {
+    state.services.log(severity::warning, state.vital.id(), error.what());
+    const auto* statement = dynamic_cast<const postgres::statement_error*>(&error);
+    return statement != nullptr && !statement->sqlstate.empty() ? read_result::refused : read_result::out_of_reach;
   }
 }
 
-/// Throws storage_unavailable; what was not answered then is kept.
-void answer_questions(reader_ptr self) {
+/// The next streams of a shard, as many as one statement takes.
+std::vector<history_ask> take_group(std::vector<history_ask>& asks) {
+  const auto shard = asks.back().shard;
+  std::vector<history_ask> group;
+  while (!asks.empty() && asks.back().shard == shard && std::ssize(group) < streams_max) {
+    group.push_back(std::move(asks.back()));
+    asks.pop_back();
+  }
+  return group;
+}
+
+void read_group(reader_ptr self, const std::vector<history_ask>& asks) {
   auto& state = self->state;
-  for (auto next = state.questions.begin(); next != state.questions.end(); next = state.questions.erase(next)) {
-    const auto& [asker, what] = next->second;
-    if (const auto* wanted = std::get_if<rows_ask>(&what)) {
-      auto rows = std::make_shared<const std::vector<journal_row>>(
-          state.store->read_after(wanted->shard, wanted->after, rows_max, state.deadline));
-      self->send(asker, rows_told{wanted->shard, wanted->after, std::move(rows)});
-    } else if (const auto* cursor = std::get_if<cursor_ask>(&what)) {
-      self->send(asker, cursor_told{cursor->shard, state.side.cursor(cursor->projection, cursor->shard)});
-    }
+  std::vector<stream_id> streams;
+  for (const auto& ask : asks) streams.push_back(ask.stream);
+  auto histories = state.store->read_streams(asks.front().shard, streams, state.deadline);
+  for (std::size_t i = 0; i < asks.size(); ++i) {
+    self->send(asks[i].entity, history_told{std::make_shared<const stream_history>(std::move(histories.at(i)))});
+  }
+}
+
+/// False: PostgreSQL cannot be reached. What was not read is kept, and what one statement fails at holds up no other.
+bool read_histories(reader_ptr self) {
+  auto& state = self->state;
+  auto asks = std::exchange(state.histories, {});
+  std::stable_sort(asks.begin(), asks.end(), [](const auto& a, const auto& b) { return a.shard > b.shard; });
+  auto result = read_result::done;
+  while (!asks.empty() && result != read_result::out_of_reach) {
+    auto group = take_group(asks);
+    result = attempt(state, [&] { read_group(self, group); });
+    if (result != read_result::done) std::move(group.begin(), group.end(), std::back_inserter(state.histories));
+  }
+  std::move(asks.begin(), asks.end(), std::back_inserter(state.histories));
+  return result != read_result::out_of_reach;
+}
+
+void answer(reader_ptr self, const reader_state::question& one) {
+  auto& state = self->state;
+  if (const auto* wanted = std::get_if<rows_ask>(&one.what)) {
+    auto rows = std::make_shared<const std::vector<journal_row>>(
+        state.store->read_after(wanted->shard, wanted->after, rows_max, state.deadline));
+    self->send(one.asker, rows_told{wanted->shard, wanted->after, std::move(rows)});
+  } else if (const auto* cursor = std::get_if<cursor_ask>(&one.what)) {
+    self->send(one.asker, cursor_told{cursor->shard, state.side.cursor(cursor->projection, cursor->shard)});
+  }
+}
+
+void answer_questions(reader_ptr self) {
+  auto& waiting = self->state.questions;
+  auto result = read_result::done;
+  for (auto next = waiting.begin(); next != waiting.end() && result != read_result::out_of_reach;) {
+    result = attempt(self->state, [&] { answer(self, next->second); });
+    next = result == read_result::done ? waiting.erase(next) : std::next(next);
   }
 }
 
@@ -166,14 +201,10 @@ void answer_questions(reader_ptr self) {
 void serve(reader_ptr self) {
   auto& state = self->state;
   state.flushing = false;
-  try {
-    read_histories(self);
-    answer_questions(self);
-  } catch (const storage_unavailable& error) {
-    state.services.log(severity::warning, state.vital.id(), error.what());
-    state.flushing = true;
-    self->delayed_send(self, retry, flush{});
-  }
+  if (read_histories(self)) answer_questions(self);
+  if (state.histories.empty() && state.questions.empty()) return;
+  state.flushing = true;
+  self->delayed_send(self, retry, flush{});
 }
 
 /// The flush goes to the end of our own mailbox, so that all that waits there is read together.

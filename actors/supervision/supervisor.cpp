@@ -161,7 +161,11 @@ void restart(self_ptr self, const restart_ask& ask, caf::response_promise promis
     }
     self->request(child.handle, std::chrono::seconds{1}, ask)
         .then([promise](bool done) mutable { promise.deliver(done); },
-              [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+              [promise](caf::error& why) mutable {
+                const bool has_none_below = why == caf::sec::unexpected_message || why == caf::sec::unexpected_response;
+                if (has_none_below) return promise.deliver(false);
+                promise.deliver(std::move(why));
+              });
     return;
   }
   promise.deliver(false);

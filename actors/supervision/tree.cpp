@@ -1,6 +1,7 @@
 #include "actors/supervision/tree.hpp"
 
 #include <caf/all.hpp>
+#include <utility>
 
 #include "actors/protocol/type_ids.hpp"
 #include "actors/supervision/router.hpp"
@@ -12,6 +13,13 @@ namespace {
 
 using parent = caf::event_based_actor*;
 using node = std::shared_ptr<node_tree>;
+
+/// An actor that blocks.
+template <class Behavior, class... Arguments>
+caf::actor start_apart(parent self, const node_plan& plan, Behavior behavior, Arguments&&... arguments) {
+  if (!plan.own_threads) return self->spawn(behavior, std::forward<Arguments>(arguments)...);
+  return self->spawn<caf::detached>(behavior, std::forward<Arguments>(arguments)...);
+}
 
 /// A role's shards come and go with their claims; each is a child of this supervisor.
 caf::actor start_shards(parent self, const node& n, shard_role role) {
@@ -33,7 +41,7 @@ caf::actor start_shards(parent self, const node& n, shard_role role) {
 }
 
 caf::actor start_broker(parent self, const node& n) {
-  n->services.broker = self->spawn<caf::detached>(paper_broker_actor, n->services, n->plan.broker);
+  n->services.broker = start_apart(self, n->plan, paper_broker_actor, n->services, n->plan.broker);
   caf::anon_send(n->services.market, subscribe_ask{n->services.broker});
   return n->services.broker;
 }
@@ -56,18 +64,16 @@ supervisor_spec control_tree(const std::shared_ptr<node_tree>& n) {
           {"router", [n, &s](parent self) { return s.router = self->spawn(router, s); }},
           {"journal/writer",
            [n, &s, &p](parent self) {
-             return s.writer = self->spawn<caf::detached>(writer, s, p.writer, p.connect, p.appended);
+             return s.writer = start_apart(self, p, writer, s, p.writer, p.connect, p.appended);
            }},
           {"journal/reader",
            [n, &s, &p](parent self) {
-             return s.reader = self->spawn<caf::detached>(reader, s, p.reads, p.writer.statement_deadline);
+             return s.reader = start_apart(self, p, reader, s, p.reads, p.writer.statement_deadline);
            }},
           {"cluster",
-           [n, &s, &p](parent self) {
-             return s.cluster = self->spawn<caf::detached>(cluster, s, p.cluster, p.connect);
-           }},
+           [n, &s, &p](parent self) { return s.cluster = start_apart(self, p, cluster, s, p.cluster, p.connect); }},
           {"claims",
-           [n, &s, &p](parent self) { return s.claims = self->spawn<caf::detached>(claims, s, p.claims, p.connect); }},
+           [n, &s, &p](parent self) { return s.claims = start_apart(self, p, claims, s, p.claims, p.connect); }},
           {"market-data",
            [n, &s, &p](parent self) { return s.market = self->spawn(market_data, s, p.broker.instruments, p.feed); }},
           {"broker", [n](parent self) { return start_broker(self, n); }},
@@ -76,8 +82,7 @@ supervisor_spec control_tree(const std::shared_ptr<node_tree>& n) {
           {"settlement", [n, &s, &p](parent self) { return self->spawn(settlement_actor, s, p.settlement); }},
           {"projection",
            [n, &s, &p](parent self) {
-             return self->spawn<caf::detached>(projection_actor, s, p.projection, p.connect, p.connect_tables,
-                                               p.projected);
+             return start_apart(self, p, projection_actor, s, p.projection, p.connect, p.connect_tables, p.projected);
            }},
           {"gateway", [n, &s, &p](parent self) { return p.start_gateway(self, s); }},
       },

@@ -43,6 +43,8 @@ struct node_plan {
   /// Starts the actor that answers the edge. It is given the services, and must send gateway_ready to the router
   /// itself.
   std::function<caf::actor(caf::event_based_actor*, const node_services&)> start_gateway;
+  /// What blocks (journal, cluster, broker, projection) has a thread each. A simulation wants them under its scheduler.
+  bool own_threads = true;
   restart_intensity root{5, 60'000};
   restart_intensity shard_restarts{10, 60'000};
 };

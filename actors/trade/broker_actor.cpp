@@ -290,7 +290,8 @@ void take_fill(self_ptr self, const paper_fill& in) {
 void check_day(self_ptr self) {
   auto& state = self->state;
   const auto now = state.services.clock();
-  if (now.day > state.day) {
+  // Under a lease the clock is one that PostgreSQL's has confirmed.
+  if (now.day > state.day && now.boot <= state.lease_until) {
     state.day = now.day;
     state.batch.emplace_back(trading_day_end{});
     schedule(self);

@@ -21,6 +21,9 @@ bool waits_for_outcome(order_status status) {
 
 /// What is wrong with one acknowledged order; nullopt when nothing is.
 std::optional<std::string> contradiction(const audited_order& stored, const acknowledged_order& told) {
+  // Capacity was reserved for an intent that was never stored: the order refused itself for ever, whoever asks.
+  const bool refused_itself = stored.status == order_status::denied && stored.client_order_id.empty();
+  if (refused_itself && told.placed == answer::denied) return std::nullopt;
   if (stored.status == order_status::none || stored.client_order_id.empty()) return "it was never requested";
   if (stored.client_order_id != told.client_order_id || stored.organization != told.organization ||
       stored.account != told.account || stored.exchange != told.exchange || stored.symbol != told.symbol ||

@@ -29,6 +29,7 @@ struct small_node : quiet_system {
   std::vector<shard_id> disowned;
   std::vector<wall_ms> trusted;        ///< readings of the system's clock that were found right
   std::function<void()> in_next_beat;  ///< after it has begun, and before it reaches the table
+  boot_ms trusted_at;
   boot_ms lease_until;
 
   small_node() {
@@ -51,7 +52,11 @@ struct small_node : quiet_system {
       if (const auto now = std::exchange(in_next_beat, nullptr)) now();
       return wall_ms{1'700'000'000'000};
     };
-    return {self, times, 1'000ms, look, [this](wall_ms shown, boot_ms) { trusted.push_back(shown); }};
+    const auto trust = [this](wall_ms shown, boot_ms at) {
+      trusted.push_back(shown);
+      trusted_at = at;
+    };
+    return {self, times, 1'000ms, look, trust};
   }
   void start_claims() {
     services.claims = keep(system.spawn(claims, services, claim_settings{self, 1'000ms, 100ms, {}}, [this] {
@@ -205,6 +210,16 @@ SCENARIO("only a system's clock that PostgreSQL's confirms becomes the node's") 
   node.advance(300ms);
   REQUIRE(node.trusted.size() > before);
   CHECK(node.trusted.back() == wall_ms{1'700'000'000'000});
+
+  WHEN("the node is stopped while it looks") {
+    std::int64_t looked = 0;
+    node.in_next_beat = [&] {
+      node.stop_for(250ms);
+      looked = node.boot();
+    };
+    node.advance(110ms);
+    THEN("the clock is not set ahead by that") { CHECK(node.trusted_at.value == looked); }
+  }
 }
 
 SCENARIO("nothing is claimed while the clock is not trusted") {

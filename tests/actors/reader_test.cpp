@@ -5,6 +5,7 @@
 
 #include "actors/journal/journal_actors.hpp"
 #include "quiet_system.hpp"
+#include "storage/postgres/connection.hpp"
 #include "watched_journal.hpp"
 
 using namespace sb;
@@ -166,4 +167,47 @@ SCENARIO("whoever asks again and again while PostgreSQL is away is answered once
   REQUIRE(told.size() == 2);
   CHECK(told[0].after == 40);
   CHECK(told[1].after == 40);
+}
+
+SCENARIO("a statement that fails holds up no other") {
+  archive a;
+  const shard_id healthy = a.shard + 1;
+  a.watch.before_streams = [&](shard_id shard) {
+    if (shard == a.shard) throw postgres::statement_error{"XX001", "invalid page in block 7"};
+  };
+  caf::scoped_actor me{a.system};
+  const auto entity = caf::actor_cast<caf::actor>(me);
+  me->send(a.reading, history_ask{a.shard, order_stream(9), entity});
+  me->send(a.reading, history_ask{healthy, "8/order/O1", entity});
+  me->send(a.reading, rows_ask{a.shard, 0});
+  a.run();
+  int histories = 0;
+  int rows = 0;
+  const auto hear = [&] {
+    bool more = true;
+    while (more) {
+      me->receive([&](const history_told& in) { histories += in.history->stream == "8/order/O1" ? 1 : 100; },
+                  [&](const rows_told&) { ++rows; }, caf::after(0s) >> [&] { more = false; });
+    }
+  };
+  hear();
+  CHECK(histories == 1);
+  CHECK(rows == 1);
+  WHEN("it can be read again") {
+    a.watch.before_streams = [](shard_id) {};
+    a.advance(600ms);
+    hear();
+    THEN("what waited is told") { CHECK(histories == 101); }
+  }
+}
+
+SCENARIO("many histories of one shard are read some at a time") {
+  archive a;
+  int statements = 0;
+  a.watch.before_streams = [&](shard_id) { ++statements; };
+  caf::scoped_actor me{a.system};
+  for (int number = 0; number < 1'200; ++number)
+    me->send(a.reading, history_ask{a.shard, order_stream(number), caf::actor_cast<caf::actor>(me)});
+  a.run();
+  CHECK(statements == 3);
 }

@@ -225,6 +225,18 @@ TEST_CASE("what was never acknowledged is not asked for") {
   CHECK(check_acknowledged(day.journal, std::vector{unanswered}).checked == 0);
 }
 
+TEST_CASE("an order whose intent was never stored may be answered as denied, and as nothing else") {
+  using answer = acknowledged_order::answer;
+  quiet_day day;
+  day.journal.take(day.writer.order("D", {order_denied{denial::never_requested, "capacity was reserved", {}, {}}}));
+  const auto failed = [&](answer what) {
+    return check_acknowledged(day.journal, std::vector{quiet_day::answer("D", 5, what)}).failed;
+  };
+  CHECK(failed(answer::denied) == 0);
+  CHECK(failed(answer::accepted) == 1);
+  CHECK(failed(answer::pending) == 1);
+}
+
 SCENARIO("broker and journal that differ are found") {
   quiet_day day;
   WHEN("an order is there twice") {

@@ -16,6 +16,7 @@ struct family : test::quiet_system {
   std::map<std::string, caf::actor> living;
   caf::actor top;
   bool top_ended = false;
+  std::vector<caf::typed_response_promise<bool>> unanswered;  ///< restarts below "c", which never says anything
 
   family(restart_strategy strategy, restart_intensity intensity) {
     supervisor_spec spec{"node", "", strategy, intensity, {child("a"), child("b"), child("c")}};
@@ -37,7 +38,12 @@ struct family : test::quiet_system {
   child_spec child(const std::string& id) {
     return {id, [this, id](caf::event_based_actor* parent) {
               started.push_back(id);
-              return living[id] = parent->spawn([](caf::event_based_actor*) -> caf::behavior { return {[](tick) {}}; });
+              return living[id] = parent->spawn([this, id](caf::event_based_actor* self) -> caf::behavior {
+                if (id != "c") return {[](tick) {}};
+                return {[this, self](const restart_ask&) {
+                  return unanswered.emplace_back(self->make_response_promise<bool>());
+                }};
+              });
             }};
   }
   /// "restarting", "no such actor" or "unclear".
@@ -45,6 +51,7 @@ struct family : test::quiet_system {
     caf::scoped_actor me{system};
     auto asked = me->request(top, caf::infinite, restart_ask{id});
     run();
+    advance(std::chrono::milliseconds{1'100});
     std::string told;
     asked.receive([&](bool found) { told = found ? "restarting" : "no such actor"; },
                   [&](const caf::error&) { told = "unclear"; });
@@ -119,5 +126,6 @@ SCENARIO("an operator's restart is confirmed, refused, or said to be unclear") {
   CHECK(f.restart("node/b") == "restarting");
   CHECK(f.started == names{"b"});
   CHECK(f.restart("node/x") == "no such actor");
-  CHECK(f.restart("node/c/below-who-does-not-answer") == "unclear");
+  CHECK(f.restart("node/a/x") == "no such actor");  // nothing is below it
+  CHECK(f.restart("node/c/x") == "unclear");
 }

@@ -495,3 +495,36 @@ SCENARIO("fills are facts: counted once, whenever they come") {
     CHECK(d.replies<rejected>(8).front().why == rejection::order_closed);
   }
 }
+
+SCENARIO("a report that finds the order not working makes it read what the lost answer had told") {
+  const bool unknown = GENERATE(false, true);
+  order_desk d;
+  if (unknown) {
+    d.unknown();
+  } else {
+    d.sent();
+  }
+  d.broker_reports(broker_view::state::working, {fill("F2", 60)});
+  d.store();
+  CHECK(d.status() == order_status::partially_filled);
+  CHECK(d.alarm_after(resolve) == 0);
+  d.clear();
+  d.give(sb::alarm{resolve});
+  REQUIRE(d.calls() == std::vector{broker_verb::query});
+  WHEN("the book shows a fill that was never reported") {
+    d.broker_says(broker_verb::query, broker_answered::outcome::seen,
+                  {broker_view::state::filled, "B1", {}, {}, {fill("F1", 40), fill("F2", 60)}});
+    d.store();
+    CHECK(d.status() == order_status::filled);
+    CHECK(d.state().filled_quantity == 100);
+  }
+  WHEN("an earlier question is answered, of when the order was not there yet") {
+    d.broker_says(broker_verb::query, broker_answered::outcome::not_found);
+    THEN("that is not the read that it waits for") { CHECK_FALSE(d.core->can_retire()); }
+  }
+  WHEN("the read has no answer") {
+    CHECK_FALSE(d.core->can_retire());
+    d.give(sb::alarm{resolve});
+    THEN("it is asked again") { CHECK(d.calls(broker_verb::query) == 2); }
+  }
+}

@@ -277,7 +277,11 @@ SCENARIO("an absent order is looked for once more when its day is over") {
   WHEN("it is found before by a report") {
     d.broker_reports(broker_view::state::working, {fill("F1", 30)});
     d.store();
-    THEN("nothing is left to look for") {
+    THEN("its book is read for what came before, and then nothing is left to look for") {
+      CHECK(d.alarm_after(resolve) == 0);
+      d.give(sb::alarm{resolve});
+      CHECK(d.calls() == std::vector{broker_verb::query});
+      d.broker_says(broker_verb::query, outcome::seen, {broker_view::state::working, "B1", {}, {}, {fill("F1", 30)}});
       CHECK(d.core->can_retire());
       close();
       CHECK(d.calls().empty());
@@ -295,6 +299,17 @@ SCENARIO("an absent order is looked for once more when its day is over") {
       d.give(sb::alarm{resolve});
       CHECK(d.calls().empty());
       CHECK(d.alarm_after(resolve) == to_close());
+    }
+  }
+  WHEN("what was asked before the close is answered after it") {
+    d.come_back();
+    d.give(sb::alarm{resolve});
+    close();
+    d.broker_says(broker_verb::query, outcome::not_found);
+    THEN("the last look is the one that was asked for at the close") {
+      CHECK_FALSE(d.core->can_retire());
+      d.broker_says(broker_verb::query, outcome::not_found);
+      CHECK(d.core->can_retire());
     }
   }
   WHEN("its incarnation is lost, and the next one begins days later") {

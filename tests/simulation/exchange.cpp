@@ -107,6 +107,10 @@ void exchange::arrive(const sending& what) {
   made.command = call.command;
   auto& order = orders_[id].emplace_back(std::move(made));
   world_.record.note(world_.time.now(), "accepted", id, order.broker_order_id);
+  const auto& c = order.command;
+  // What trades at once is told in the answer alone, if that arrives.
+  if (c.valid != validity::ioc && c.quantity > 1 && world_.chance.chance(200))
+    fill(id, world_.chance.between(1, c.quantity - 1), false);
   trade(order);
   if (done) answer(call, done, outcome::seen, view_of(order), 0);
 }
@@ -169,7 +173,7 @@ void exchange::trade(exchange_order& order) {
   }
 }
 
-void exchange::fill(const order_id& id, std::int64_t quantity) {
+void exchange::fill(const order_id& id, std::int64_t quantity, bool reported) {
   auto& order = *find(id);
   if (order.is != is::working) return;
   quantity = std::min(quantity, order.command.quantity - order.filled);
@@ -183,7 +187,7 @@ void exchange::fill(const order_id& id, std::int64_t quantity) {
   order.filled += quantity;
   if (order.filled == order.command.quantity) order.is = is::filled;
   world_.record.note(world_.time.now(), "filled", id, quantity);
-  report(order, {is::working, order.broker_order_id, {}, {}, {made}});
+  if (reported) report(order, {is::working, order.broker_order_id, {}, {}, {made}});
 }
 
 void exchange::close(exchange_order& order, is how) {

@@ -57,7 +57,7 @@ class exchange {
   void cancel(const broker_call& call, const answer_to& done);
   void query(const broker_call& call, const answer_to& done);
   void trade(exchange_order& order);
-  void fill(const order_id& id, std::int64_t quantity);
+  void fill(const order_id& id, std::int64_t quantity, bool reported = true);
   void report(exchange_order& order, const broker_view& view);
   void close(exchange_order& order, broker_view::state how);
   exchange_order* find(const order_id& id);
