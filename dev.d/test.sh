@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# ./dev test: every suite of the build, then the acceptance tests, and one last line with the sum. Sourced by ./dev.
+# ./dev test: every suite of the build, the acceptance tests, some planted bugs, and one last line with the sum. Sourced by
+# ./dev.
 
 suite_seconds_max=900
 total_passed=0
@@ -62,6 +63,15 @@ run_acceptance() {
   count acceptance "$passed" "$failed" "$skipped" "$(seconds_since "$begin")" "$log"
 }
 
+# The bugs that are marked quick are planted, one after the other; each must be caught.
+run_mutant_suite() {
+  local log=$build_log/test-mutants.log begin=$EPOCHREALTIME caught all
+  (run_mutants "$(nproc)" '' yes) >"$log" 2>&1
+  caught=$(last_number '^([0-9]+)\/[0-9]+ caught$' "$log")
+  all=$(last_number '^[0-9]+\/([0-9]+) caught$' "$log")
+  count mutants "${caught:-0}" $((${all:-1} - ${caught:-0})) 0 "$(seconds_since "$begin")" "$log"
+}
+
 run_source_rules() {
   local log=$build_log/test-source-rules.log begin=$EPOCHREALTIME
   if quietly "$log" check_source_rules; then
@@ -114,6 +124,7 @@ test_command() {
   if wanted source-rules; then run_source_rules; fi
   for name in "${suites[@]}"; do run_catch_suite "$preset" "$name"; done
   if [[ -n $acceptance ]]; then run_acceptance "$preset"; fi
+  if [[ $preset == release ]] && wanted mutants; then run_mutant_suite; fi
   if ((total_passed + total_failed == 0)); then
     say "no test's suite has a name with \"$filter\""
     total_failed=1

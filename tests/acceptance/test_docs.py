@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-PAGES = ["README.md", "docs/ARCHITECTURE.md", "docs/operations.md", "docs/glossary.md"]
+PAGES = ["README.md", "docs/ARCHITECTURE.md", "docs/proof.md", "docs/operations.md", "docs/glossary.md"]
 SUFFIXES = ("cpp", "hpp", "md", "yaml", "csv", "sh", "txt", "json")
 # Files that a node makes in its data directory, and names that stand for a file of the reader's.
 MADE_BY_A_NODE = {"token-key.pem", "paper/book.log", "demo.json", "var/demo.json", "node.lock", "FLOW.csv.xz", "openapi.json"}

@@ -62,6 +62,8 @@ void exchange::place(const broker_call& call, const answer_to& done) {
     if (chance.chance(600)) answer(call, done, outcome::unknown, {}, chance.between(100, 3'000));
   };
   const auto today = day_of(world_.time.wall(), utc_offset_minutes);
+  // It was canceled while it was on its way: nothing that may happen to it here matters any more.
+  if (blocked_.contains(call.order.id)) return arrive({call, done, today});
   if (strikes(fault::broker_drops)) return unclear();
   if (strikes(fault::broker_late)) {
     unclear();
