@@ -158,16 +158,28 @@ void tell_age(projection_state& state) {
   state.observe(age, lag);
 }
 
+/// A lost hint shows here: what was stored at the last look has had time to come.
+void look_for_gaps(projection_state& state, boot_ms now) {
+  if (now.value - state.polled.value < state.settings.poll.count()) return;
+  state.polled = now;
+  for (const auto& [shard, head] : state.head) {
+    if (state.core->follows(shard) && state.core->position_of(shard) < head) state.gaps.insert(shard);
+  }
+  std::vector<shard_id> followed;
+  for (shard_id shard = shards_per_role; shard < shard_count; ++shard) {
+    if (state.core->follows(shard)) followed.push_back(shard);
+  }
+  for (const auto& stored : state.store->heads(followed, state.settings.statement_deadline)) {
+    auto& head = state.head[stored.shard];
+    head = std::max(head, stored.head);
+  }
+}
+
 void work(self_ptr self) {
   auto& state = self->state;
   const auto now = state.services.clock().boot;
   try {
-    if (now.value - state.polled.value >= state.settings.poll.count()) {  // a lost hint shows here
-      state.polled = now;
-      for (const auto& [shard, head] : state.head) {
-        if (state.core->follows(shard) && state.core->position_of(shard) < head) state.gaps.insert(shard);
-      }
-    }
+    look_for_gaps(state, now);
     read_cursors(state);
     read_gaps(state, now);
     write_changes(state);

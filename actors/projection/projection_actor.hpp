@@ -54,7 +54,7 @@ struct projection_state {
   std::unique_ptr<projection> core;
   projection_observer observe;
   vitals vital;
-  std::map<shard_id, std::int64_t> head;  ///< newest row heard of
+  std::map<shard_id, std::int64_t> head;  ///< newest row heard of, or seen in the journal
   std::map<shard_id, boot_ms> dirty;      ///< folded but not written, since when
   std::set<shard_id> gaps;                ///< to be read from the journal
   std::set<shard_id> unknown;             ///< owned, cursor not read yet

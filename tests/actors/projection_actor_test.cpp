@@ -161,3 +161,16 @@ SCENARIO("a row that PostgreSQL refuses parks its shard, and the others go on") 
     THEN("the other shard has it") { CHECK(l.wrote("B2")); }
   }
 }
+
+SCENARIO("rows that nobody told of are found") {
+  const auto first = two_organizations().first;
+  lists l;
+  l.stored(first, "A1");
+  l.start();
+  l.advance(500ms);
+  REQUIRE(l.wrote("A1"));
+  l.stored(first, "A2");
+  l.advance(2'500ms);
+  CHECK(l.wrote("A2"));
+  CHECK(l.lag_rows == 0);
+}

@@ -127,6 +127,7 @@ class node {
   void project(const committed_rows& committed);
   void project_anew(shard_id id);
   void stop_projecting(shard_id id);
+  void look_for_gaps();
   void write_projections();
   order_state order_before(const entity_key& key, std::int64_t version);
 
@@ -164,8 +165,9 @@ class node {
   std::map<shard_id, std::int64_t> reading_;
   std::map<shard_id, std::int64_t> cursors_;
   std::vector<delivery> reports_;
-  std::set<shard_id> unread_;   ///< the projection does not know its cursor yet
-  std::set<shard_id> gaps_;     ///< it has to read the journal
+  std::set<shard_id> unread_;  ///< the projection does not know its cursor yet
+  std::set<shard_id> gaps_;    ///< it has to read the journal
+  std::vector<shard_head> seen_heads_;
   std::set<shard_id> unsaved_;  ///< it has folded what is not in the tables
 };
 

@@ -123,6 +123,7 @@ void node::tick() {
       saved = std::max(saved, seq);
     }
   }
+  look_for_gaps();
   write_projections();
   retire_idle();
 }
@@ -133,10 +134,7 @@ void node::tick() {
 void node::take_hint(const committed_rows& committed) {
   if (committed.shard < shards_per_role) return;
   if (world_.strikes(fault::hint_lost)) {
-    world_.struck_shard(fault::hint_lost, committed.shard);
-    // On its way to the projection a hint is lost only with the projection itself.
-    if (owned_.contains(committed.shard)) project_anew(committed.shard);
-    return;
+    return world_.struck_shard(fault::hint_lost, committed.shard);
   }
   settle(
       [&](settlement_outputs& out) { settlement_->rows(committed.shard, committed.rows, {world_.time.now()}, out); });
@@ -204,6 +202,15 @@ void node::stop_projecting(shard_id id) {
   unread_.erase(id);
   gaps_.erase(id);
   unsaved_.erase(id);
+}
+
+/// A hint that was lost shows here: what was stored at the last look has had time to come.
+void node::look_for_gaps() {
+  if (read_fails()) return;
+  for (const auto& head : seen_heads_) {
+    if (projection_->follows(head.shard) && projection_->position_of(head.shard) < head.head) gaps_.insert(head.shard);
+  }
+  seen_heads_ = world_.db.store().heads({owned_.begin(), owned_.end()}, {});
 }
 
 void node::write_projections() {
