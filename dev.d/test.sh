@@ -66,7 +66,7 @@ run_acceptance() {
 # The bugs that are marked quick are planted, one after the other; each must be caught.
 run_mutant_suite() {
   local log=$build_log/test-mutants.log begin=$EPOCHREALTIME caught all
-  (run_mutants "$(nproc)" '' yes) >"$log" 2>&1
+  quietly "$log" "$root/dev" sim --mutants --quick
   caught=$(last_number '^([0-9]+)\/[0-9]+ caught$' "$log")
   all=$(last_number '^[0-9]+\/([0-9]+) caught$' "$log")
   count mutants "${caught:-0}" $((${all:-1} - ${caught:-0})) 0 "$(seconds_since "$begin")" "$log"

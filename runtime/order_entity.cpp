@@ -196,7 +196,8 @@ void order_entity::on(const broker_answered& in, const envelope& head, turn& now
     // What was asked before an absent order's day was over is not the look that it waits for.
     if (early_reads_ == 0 && now.now.wall >= day_end()) last_look_ = false;
   }
-  if (in.of == broker_verb::query && in.incarnation == incarnation_ && early_reads_ > 0) --early_reads_;
+  const bool may_be_early = in.of == broker_verb::query && in.incarnation == incarnation_ && early_reads_ > 0;
+  if (may_be_early && (read || now.now.wall < day_end())) --early_reads_;
   if (in.what == outcome::seen) {  // a fact, whoever asked for it
     empty_reads_ = 0;
     if (fold(in.view, head, now)) answer_waiters(now);

@@ -161,19 +161,36 @@ void read_group(reader_ptr self, const std::vector<history_ask>& asks) {
   }
 }
 
-/// False: PostgreSQL cannot be reached. What was not read is kept, and what one statement fails at holds up no other.
+void keep(std::vector<history_ask>& waiting, std::vector<history_ask>& asks) {
+  std::move(asks.begin(), asks.end(), std::back_inserter(waiting));
+}
+
+/// False: PostgreSQL cannot be reached. What it refuses is searched for by halves, so that it holds up nothing else.
+bool read_by_halves(reader_ptr self, std::vector<history_ask> asks) {
+  auto& state = self->state;
+  const auto result = attempt(state, [&] { read_group(self, asks); });
+  if (result == read_result::done) return true;
+  if (result == read_result::out_of_reach || asks.size() == 1) {
+    keep(result == read_result::refused ? state.refused_histories : state.histories, asks);
+    return result == read_result::refused;
+  }
+  const auto middle = asks.begin() + std::ssize(asks) / 2;
+  std::vector<history_ask> rest{std::make_move_iterator(middle), std::make_move_iterator(asks.end())};
+  asks.erase(middle, asks.end());
+  if (read_by_halves(self, std::move(asks))) return read_by_halves(self, std::move(rest));
+  keep(state.histories, rest);
+  return false;
+}
+
+/// False: PostgreSQL cannot be reached; what was not read is kept.
 bool read_histories(reader_ptr self) {
   auto& state = self->state;
   auto asks = std::exchange(state.histories, {});
   std::stable_sort(asks.begin(), asks.end(), [](const auto& a, const auto& b) { return a.shard > b.shard; });
-  auto result = read_result::done;
-  while (!asks.empty() && result != read_result::out_of_reach) {
-    auto group = take_group(asks);
-    result = attempt(state, [&] { read_group(self, group); });
-    if (result != read_result::done) std::move(group.begin(), group.end(), std::back_inserter(state.histories));
-  }
-  std::move(asks.begin(), asks.end(), std::back_inserter(state.histories));
-  return result != read_result::out_of_reach;
+  bool reached = true;
+  while (!asks.empty() && reached) reached = read_by_halves(self, take_group(asks));
+  keep(state.histories, asks);
+  return reached;
 }
 
 void answer(reader_ptr self, const reader_state::question& one) {
@@ -187,23 +204,38 @@ void answer(reader_ptr self, const reader_state::question& one) {
   }
 }
 
-void answer_questions(reader_ptr self) {
-  auto& waiting = self->state.questions;
-  auto result = read_result::done;
-  for (auto next = waiting.begin(); next != waiting.end() && result != read_result::out_of_reach;) {
-    result = attempt(self->state, [&] { answer(self, next->second); });
-    next = result == read_result::done ? waiting.erase(next) : std::next(next);
+bool answer_questions(reader_ptr self) {
+  auto& state = self->state;
+  while (!state.questions.empty()) {
+    const auto next = state.questions.begin();
+    const auto result = attempt(state, [&] { answer(self, next->second); });
+    if (result == read_result::out_of_reach) return false;
+    auto asked = state.questions.extract(next);
+    if (result == read_result::refused) state.refused_questions.insert(std::move(asked));
   }
+  return true;
 }
 
 /// All that waits, until PostgreSQL cannot be reached: however many wait, one of them at a time finds out that it still
-/// cannot.
+/// cannot. What it refuses is tried again apart from that.
 void serve(reader_ptr self) {
   auto& state = self->state;
   state.flushing = false;
-  if (read_histories(self)) answer_questions(self);
-  if (state.histories.empty() && state.questions.empty()) return;
-  state.flushing = true;
+  const auto now = state.services.clock().boot;
+  if (now >= state.refused_again_at) {
+    keep(state.histories, state.refused_histories);
+    state.refused_histories.clear();
+    state.questions.merge(state.refused_questions);
+    state.refused_questions.clear();
+  }
+  if (!read_histories(self) || !answer_questions(self)) {
+    state.flushing = true;
+    self->delayed_send(self, retry, flush{});
+    return;
+  }
+  const bool refused = !state.refused_histories.empty() || !state.refused_questions.empty();
+  if (!refused || now < state.refused_again_at) return;
+  state.refused_again_at = {now.value + retry.count()};
   self->delayed_send(self, retry, flush{});
 }
 

@@ -88,8 +88,12 @@ struct reader_state {
     caf::actor asker;
     std::variant<rows_ask, cursor_ask> what;
   };
+  using questions_asked = std::map<std::tuple<caf::actor_id, shard_id, bool>, question>;
   std::vector<history_ask> histories;
-  std::map<std::tuple<caf::actor_id, shard_id, bool>, question> questions;
+  std::vector<history_ask> refused_histories;  ///< PostgreSQL answers, but not this
+  questions_asked questions;
+  questions_asked refused_questions;
+  boot_ms refused_again_at;
   bool flushing = false;                  ///< a flush is on its way, which reads all that waits
   std::deque<contents_reading> contents;  ///< one for each shard at most; the next page is the front's
   bool paging = false;

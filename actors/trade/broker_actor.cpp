@@ -287,15 +287,23 @@ void take_fill(self_ptr self, const paper_fill& in) {
   schedule(self);
 }
 
-void check_day(self_ptr self) {
+/// Under a lease only: then the clock is one that PostgreSQL's has confirmed. Whatever is asked for later comes after
+/// it in the batch, so that it is of the new day.
+void end_day(self_ptr self) {
   auto& state = self->state;
   const auto now = state.services.clock();
-  // Under a lease the clock is one that PostgreSQL's has confirmed.
-  if (now.day > state.day && now.boot <= state.lease_until) {
-    state.day = now.day;
+  if (now.boot > state.lease_until) return;
+  if (now.day > state.day) {
     state.batch.emplace_back(trading_day_end{});
     schedule(self);
   }
+  state.day = now.day;
+}
+
+void check_day(self_ptr self) {
+  auto& state = self->state;
+  const auto now = state.services.clock();
+  end_day(self);
   std::erase_if(state.waiting,
                 [&](const auto& entry) { return now.boot.value - entry.second.since.value > answer_patience_ms; });
   self->delayed_send(self, std::chrono::milliseconds{day_check_ms}, flush_day{});
@@ -331,6 +339,7 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
       },
       [self](const market_ticks& in) {
         auto& s = self->state;
+        if (s.services.clock().boot > s.lease_until) return;  // the day of what rests may be over
         for (const auto& one : *in.ticks) s.batch.emplace_back(one);
         schedule(self);
       },
@@ -349,7 +358,10 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
         if (const auto due = s.desk->next_due(); due && *due <= now) run_batch(self);
         keep_ticking(self);
       },
-      [self](const lease_told& in) { self->state.lease_until = in.until; },
+      [self](const lease_told& in) {
+        self->state.lease_until = in.until;
+        end_day(self);
+      },
       [self](const set_faults& in) {
         auto& s = self->state;
         s.desk->faults().clear();

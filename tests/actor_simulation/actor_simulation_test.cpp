@@ -23,6 +23,9 @@ constexpr std::uint64_t seeds_by_default = 200;
 constexpr std::uint64_t seeds_by_default = 2'000;
 #endif
 constexpr std::uint64_t twice_every = 100;
+/// What the generator owes.
+constexpr std::uint64_t seeds_for_coverage = 2'000;
+constexpr std::uint64_t times_min = 100;
 
 std::optional<std::uint64_t> number_from_environment(const char* name) {
   const char* const text = std::getenv(name);
@@ -92,4 +95,11 @@ TEST_CASE("real actors in any order of messages lose nothing, double nothing and
             << broken;
   INFO(broken);
   CHECK(broken.empty());
+  if (done < seeds_for_coverage) return;
+  for (const auto* what :
+       {"node killed", "storage away", "service or shard restarted, as it says", "order new", "order filled",
+        "order partially_filled", "order canceled", "order denied", "order rejected"}) {
+    INFO(what);
+    CHECK(seen.struck[what] >= times_min);
+  }
 }

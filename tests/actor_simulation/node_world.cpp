@@ -113,7 +113,9 @@ node_plan node_world::plan() {
     const wall_ms wall{wall_begin + now};
     return clock_reading{wall, {now}, day_of(wall, offset_minutes)};
   };
-  p.log = [](severity, const std::string&, const std::string&) {};
+  p.log = [this](severity, const std::string&, const std::string& what) {
+    if (what == "restarted by an operator") ++seen_.struck["service or shard restarted, as it says"];
+  };
   p.first_incarnation = static_cast<std::uint64_t>(incarnation_) << 20U;
   p.connect = [this]() -> std::unique_ptr<journal> {
     return std::make_unique<faulty_journal>(store_, chance_, faults_, [this] { return system_.now() < away_until_; });
@@ -222,6 +224,7 @@ void node_world::run() {
     return false;
   });
   seen_.messages = system_.messages();
+  for (const auto& [id, order] : audit_.orders()) ++seen_.struck["order " + std::string{word(order.status)}];
   if (!wrong.empty()) throw broken_invariant{"rest", wrong};
 }
 

@@ -32,8 +32,7 @@ class paper_node : public virtual_node {
         std::vector<instrument>{{"NSE", "SBIN", 1, {500}, 0, 20, limit_price}});
     settings.paper = paper;
     broker_ = system.spawn(paper_broker_actor, with, settings);
-    caf::anon_send(broker_, lease_told{{services.clock().boot.value + 3'600'000}});
-    settle_down();
+    lease_for(1h);
     grant(trader);
     cluster_ = with.cluster;
   }
@@ -46,6 +45,10 @@ class paper_node : public virtual_node {
   paper_node(const paper_node&) = delete;
   paper_node& operator=(const paper_node&) = delete;
 
+  void lease_for(std::chrono::milliseconds time) {
+    caf::anon_send(broker_, lease_told{{services.clock().boot.value + time.count()}});
+    settle_down();
+  }
   /// What orders asked since then goes to the broker.
   void pass_calls_on() {
     for (; passed_on_ < broker_calls.size(); ++passed_on_) caf::anon_send(broker_, broker_calls[passed_on_]);
@@ -58,8 +61,8 @@ class paper_node : public virtual_node {
     for (const auto& call : broker_calls) verbs.push_back(call.what);
     return verbs;
   }
-  order_state look() {
-    const auto request = ask(the_order, get_order{});
+  order_state look(const entity_key& order = the_order) {
+    const auto request = ask(order, get_order{});
     settle_down();
     return std::get<order_answer>(answers[request].back()).order;
   }
@@ -193,4 +196,24 @@ SCENARIO("a working order asks the broker only where a report may have been miss
     node.advance(100ms);
     CHECK(node.asked() == std::vector{broker_verb::place, broker_verb::query});
   }
+}
+
+SCENARIO("the broker's day ends under a lease, before any order of the new day") {
+  paper_node node{by_hand()};
+  const auto next_order =
+      order_key(virtual_node::organization, derive_order_id(virtual_node::organization, virtual_node::account, "b"));
+  node.ask(the_order, node.order("a", 10));
+  node.settle_down();
+  node.pass_calls_on();
+  REQUIRE(node.look().status == order_status::new_);
+  node.scheduler.clock().current_time += 24h;
+  node.advance(2s);
+  CHECK(node.look().status == order_status::new_);  // without a lease the clock may be wrong
+  node.lease_for(1h);
+  node.ask(next_order, node.order("b", 10));
+  node.settle_down();
+  node.pass_calls_on();
+  node.advance(3s);
+  CHECK(node.look().status == order_status::expired);
+  CHECK(node.look(next_order).status == order_status::new_);
 }

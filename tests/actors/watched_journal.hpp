@@ -12,7 +12,7 @@ struct journal_watch {
   std::function<void()> before_claim = [] {};
   std::function<void(const stream_id& after)> before_names = [](const stream_id&) {};
   std::function<void()> before_rows = [] {};
-  std::function<void(shard_id)> before_streams = [](shard_id) {};
+  std::function<void(shard_id, const std::vector<stream_id>&)> before_streams = [](shard_id, const auto&) {};
 };
 
 /// A memory_journal that is watched.
@@ -35,7 +35,7 @@ class watched_journal final : public journal {
   void release(const std::vector<shard_head>& held, deadline within) override { inner_.release(held, within); }
   std::vector<stream_history> read_streams(shard_id shard, const std::vector<stream_id>& streams,
                                            deadline within) override {
-    watch_.before_streams(shard);
+    watch_.before_streams(shard, streams);
     return inner_.read_streams(shard, streams, within);
   }
   std::vector<journal_row> read_after(shard_id shard, std::int64_t after, std::int32_t limit,
