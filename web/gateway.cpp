@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <caf/all.hpp>
 
+#include "actors/protocol/answer_handlers.hpp"
 #include "actors/protocol/node_messages.hpp"
 #include "actors/protocol/type_ids.hpp"
 
@@ -51,15 +52,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::web::restart_in_tree)
 namespace sb::web {
 namespace {
 
-template <class... Answers>
-caf::message_handler answer_handlers(const std::function<void(std::uint64_t, answer&&)>& take,
-                                     const std::variant<Answers...>*) {
-  return caf::message_handler{
-      [take](const requester& to, Answers& body) { take(to.request, answer{std::move(body)}); }...};
-}
-
-caf::behavior bridge(caf::event_based_actor* self, const node_services& services,
-                     const std::function<void(std::uint64_t, answer&&)>& take,
+caf::behavior bridge(caf::event_based_actor* self, const node_services& services, const take_answer& take,
                      const std::function<void(shard_id)>& gone, const std::function<void(shard_id)>& opened,
                      const std::function<void(boot_ms)>& leased) {
   caf::message_handler own{
@@ -85,13 +78,13 @@ caf::behavior bridge(caf::event_based_actor* self, const node_services& services
         return node;
       },
   };
-  return own.or_else(answer_handlers(take, static_cast<const answer*>(nullptr)));
+  return own.or_else(answer_handlers(take));
 }
 
 }  // namespace
 
 caf::actor gateway::start(caf::event_based_actor* parent, const node_services& services) {
-  const std::function<void(std::uint64_t, answer &&)> take = [this](std::uint64_t request, answer&& body) {
+  const take_answer take = [this](std::uint64_t request, answer&& body) {
     post_([this, request, body = std::make_shared<answer>(std::move(body))] { answered(request, std::move(*body)); });
   };
   const std::function<void(shard_id)> gone = [this](shard_id shard) { post_([this, shard] { shard_ended(shard); }); };

@@ -261,21 +261,20 @@ void add_name(shard_id shard, const stream_id& stream, contents_told& found) {
   if (auto key = key_of(stream); key && key->kind == entity_kind::book) found.open_work.push_back(std::move(*key));
 }
 
-void read_names(reader_state& state, reader_state::contents_reading& reading) {
+/// True when these were the last.
+bool read_names(reader_state& state, reader_state::contents_reading& reading) {
   const auto names = state.store->streams_after(reading.shard, reading.last_stream, names_max, state.deadline);
   for (const auto& stream : names) add_name(reading.shard, stream, reading.found);
   if (!names.empty()) reading.last_stream = names.back();
-  if (std::ssize(names) == names_max) return;
-  // The checkpoint: orders that are open at the projection's cursor or later, and every order that has moved since.
-  if (reading.shard >= shards_per_role) reading.after_row = state.side.cursor("orders", reading.shard);
-  reading.reading = contents_part::open_orders;
+  return std::ssize(names) < names_max;
 }
 
-void read_open_orders(reader_state& state, reader_state::contents_reading& reading) {
+/// True when these were the last.
+bool read_open_orders(reader_state& state, reader_state::contents_reading& reading) {
   auto keys = state.side.open_orders(reading.shard, reading.last_order, names_max);
   if (!keys.empty()) reading.last_order = keys.back().id;
-  if (std::ssize(keys) < names_max) reading.reading = contents_part::moved_since;
   for (auto& key : keys) reading.found.open_work.push_back(std::move(key));
+  return std::ssize(keys) < names_max;
 }
 
 /// True when these were the last.
@@ -292,12 +291,16 @@ bool read_moved_since(reader_state& state, reader_state::contents_reading& readi
 /// The next page of a shard's contents; true when it was the last. Throws storage_unavailable with the reading as it
 /// was, so that the same page can be read again.
 bool read_page(reader_state& state, reader_state::contents_reading& reading) {
-  switch (reading.reading) {
+  switch (reading.next) {
     case contents_part::names:
-      read_names(state, reading);
-      return reading.reading != contents_part::names && reading.shard < shards_per_role;
+      if (!read_names(state, reading)) return false;
+      if (reading.shard < shards_per_role) return true;
+      // The checkpoint: orders that are open at the projection's cursor or later, and every order that has moved since.
+      reading.after_row = state.side.cursor("orders", reading.shard);
+      reading.next = contents_part::open_orders;
+      return false;
     case contents_part::open_orders:
-      read_open_orders(state, reading);
+      if (read_open_orders(state, reading)) reading.next = contents_part::moved_since;
       return false;
     case contents_part::moved_since:
       return read_moved_since(state, reading);

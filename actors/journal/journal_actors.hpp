@@ -73,7 +73,7 @@ struct reader_state {
     caf::actor asker;
     contents_told found;
     enum class part : std::uint8_t { names, open_orders, moved_since };
-    part reading = part::names;
+    part next = part::names;
     stream_id last_stream;       ///< names up to here are in `found`
     order_id last_order;         ///< open orders up to here are in `found`
     std::int64_t after_row = 0;  ///< the projection's cursor before the first open order was read, then rows up to here

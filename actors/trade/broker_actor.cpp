@@ -220,6 +220,25 @@ void schedule(self_ptr self) {
   self->send(self, flush{});
 }
 
+/// Under a lease only: then the clock is one that PostgreSQL's has confirmed.
+void end_day(self_ptr self) {
+  auto& state = self->state;
+  const auto now = state.services.clock();
+  if (now.boot > state.lease_until) return;
+  if (now.day > state.day) {
+    state.batch.emplace_back(trading_day_end{});
+    schedule(self);
+  }
+  state.day = now.day;
+}
+
+/// Whatever is taken in comes after the end of the day before, so that it is of the new day.
+void take_in(self_ptr self, paper_input what) {
+  end_day(self);
+  self->state.batch.push_back(std::move(what));
+  schedule(self);
+}
+
 void not_sent(self_ptr self, const broker_call& call, const char* why) {
   broker_answered answer;
   answer.of = call.what;
@@ -244,19 +263,15 @@ void take_call(self_ptr self, const broker_call& call) {
   const auto& c = call.command;
   switch (call.what) {
     case broker_verb::place:
-      state.batch.emplace_back(
-          paper_request<broker::place>{token,
-                                       {call.order.id, c.organization, c.account, c.exchange, c.symbol, c.direction,
-                                        c.type, c.product, c.valid, c.quantity, c.price}});
-      break;
+      return take_in(self,
+                     paper_request<broker::place>{token,
+                                                  {call.order.id, c.organization, c.account, c.exchange, c.symbol,
+                                                   c.direction, c.type, c.product, c.valid, c.quantity, c.price}});
     case broker_verb::cancel:
-      state.batch.emplace_back(paper_request<broker::cancel>{token, {call.order.id, c.account, call.broker_order_id}});
-      break;
+      return take_in(self, paper_request<broker::cancel>{token, {call.order.id, c.account, call.broker_order_id}});
     case broker_verb::query:
-      state.batch.emplace_back(paper_request<broker::query>{token, {call.order.id, c.account}});
-      break;
+      return take_in(self, paper_request<broker::query>{token, {call.order.id, c.account}});
   }
-  schedule(self);
 }
 
 void take_fill(self_ptr self, const paper_fill& in) {
@@ -283,21 +298,7 @@ void take_fill(self_ptr self, const paper_fill& in) {
   asked.fill_for = in.from;
   asked.since = now;
   state.waiting.emplace(token, std::move(asked));
-  state.batch.emplace_back(paper_request<external_fill>{token, {in.order, in.price, in.quantity, in.execution_id}});
-  schedule(self);
-}
-
-/// Under a lease only: then the clock is one that PostgreSQL's has confirmed. Whatever is asked for later comes after
-/// it in the batch, so that it is of the new day.
-void end_day(self_ptr self) {
-  auto& state = self->state;
-  const auto now = state.services.clock();
-  if (now.boot > state.lease_until) return;
-  if (now.day > state.day) {
-    state.batch.emplace_back(trading_day_end{});
-    schedule(self);
-  }
-  state.day = now.day;
+  take_in(self, paper_request<external_fill>{token, {in.order, in.price, in.quantity, in.execution_id}});
 }
 
 void check_day(self_ptr self) {
@@ -338,10 +339,10 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
         take_fill(self, in);
       },
       [self](const market_ticks& in) {
-        auto& s = self->state;
-        if (s.services.clock().boot > s.lease_until) return;  // the day of what rests may be over
-        for (const auto& one : *in.ticks) s.batch.emplace_back(one);
-        schedule(self);
+        // Without a lease no day can end, and what rests must not trade on the next one.
+        const auto now = self->state.services.clock();
+        if (now.boot > self->state.lease_until && now.day > self->state.day) return;
+        for (const auto& one : *in.ticks) take_in(self, one);
       },
       [self](flush) {
         self->state.flushing = false;
@@ -358,10 +359,7 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
         if (const auto due = s.desk->next_due(); due && *due <= now) run_batch(self);
         keep_ticking(self);
       },
-      [self](const lease_told& in) {
-        self->state.lease_until = in.until;
-        end_day(self);
-      },
+      [self](const lease_told& in) { self->state.lease_until = in.until; },
       [self](const set_faults& in) {
         auto& s = self->state;
         s.desk->faults().clear();

@@ -1,11 +1,11 @@
 #pragma once
+#include <algorithm>
 #include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 #include <chrono>
 #include <cstdint>
 
-#include "actors/protocol/type_ids.hpp"
+#include "tests/actors/quiet_system.hpp"
 #include "tests/simulation/timeline.hpp"
 
 namespace sb::actor_simulation {
@@ -42,15 +42,8 @@ class drawn_system {
   void pass(std::int64_t ms) { scheduler_.clock().advance_time(std::chrono::milliseconds{ms}); }
 
  private:
-  struct quiet_config : caf::actor_system_config {
-    quiet_config() {
-      set("scheduler.policy", caf::atom("testing"));
-      set("logger.inline-output", true);
-      register_messages(*this);
-    }
-  };
   dice& chance_;
-  quiet_config config_;
+  test::quiet_system::quiet_config config_;
   caf::actor_system system_{config_};
   caf::scheduler::test_coordinator& scheduler_{dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler())};
   std::uint64_t messages_ = 0;

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "actors/protocol/answer_handlers.hpp"
 #include "actors/protocol/order_key.hpp"
 #include "actors/supervision/supervisor.hpp"
 #include "actors/trade/brokers/paper_log.hpp"
@@ -42,13 +43,6 @@ order_rules rules_of_orders(client_id_mode ids) {
   rules.times.unknown_retry_ms = {500, 1'000, 2'000};
   rules.broker_enforces_ids = ids == client_id_mode::unique;
   return rules;
-}
-
-template <class... Answers>
-caf::message_handler answers_to(const std::function<void(std::uint64_t, answer&&)>& take,
-                                const std::variant<Answers...>*) {
-  return caf::message_handler{
-      [take](const requester& to, Answers& body) { take(to.request, answer{std::move(body)}); }...};
 }
 
 }  // namespace
@@ -101,8 +95,7 @@ node_world::~node_world() {
   std::filesystem::remove_all(directory_, ignored);
 }
 
-// ---- the node
-// ------------------------------------------------------------------------------------------------------------------
+// ---- the node -----------------------------------------------------------------------------------------------------
 
 node_plan node_world::plan() {
   node_plan p;
@@ -148,12 +141,10 @@ node_plan node_world::plan() {
 
 caf::behavior node_world::edge(caf::event_based_actor*, const node_services&) {
   open_.clear();
-  const std::function<void(std::uint64_t, answer &&)> tell = [this](std::uint64_t number, answer&& told) {
-    take(number, std::move(told));
-  };
+  const take_answer tell = [this](std::uint64_t number, answer&& told) { take(number, std::move(told)); };
   caf::message_handler others{[this](const shard_open& in) { open_[in.shard] = true; },
                               [this](const shard_gone& in) { open_.erase(in.shard); }, [](const lease_told&) {}};
-  return others.or_else(answers_to(tell, static_cast<const answer*>(nullptr)));
+  return others.or_else(answer_handlers(tell));
 }
 
 void node_world::start_node() {
@@ -175,8 +166,7 @@ void node_world::kill_node() {
   caf::anon_send_exit(root_, caf::exit_reason::kill);
 }
 
-// ---- time
-// ----------------------------------------------------------------------------------------------------------------------
+// ---- time ---------------------------------------------------------------------------------------------------------
 
 void node_world::at(std::int64_t when, std::function<void()> what) { agenda_.emplace(when, std::move(what)); }
 
@@ -195,8 +185,7 @@ void node_world::run_until(std::int64_t until, const std::function<bool()>& done
   }
 }
 
-// ---- what happens
-// --------------------------------------------------------------------------------------------------------------
+// ---- what happens -------------------------------------------------------------------------------------------------
 
 void node_world::run() {
   start_node();
@@ -340,8 +329,7 @@ void node_world::repeat_what_is_unanswered() {
   }
 }
 
-// ---- the clients
-// ---------------------------------------------------------------------------------------------------------------
+// ---- the clients --------------------------------------------------------------------------------------------------
 
 std::uint64_t node_world::ask(request::verb what, std::size_t of, entity_key to, message body) {
   const auto number = ++last_request_;
@@ -406,8 +394,7 @@ void node_world::note_order(const request& asked, const order_answer& told) {
   }
 }
 
-// ---- the judge
-// -----------------------------------------------------------------------------------------------------------------
+// ---- the judge ----------------------------------------------------------------------------------------------------
 
 std::string node_world::what_is_wrong() {
   using namespace replay;

@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 #include <chrono>
 
+#include "actors/protocol/answer_handlers.hpp"
 #include "actors/protocol/order_key.hpp"
 
 namespace sb::test {
@@ -29,19 +30,7 @@ class fragile final : public entity {
   int& throw_at_;
 };
 
-template <class... Answers>
-caf::message_handler recording(std::map<std::uint64_t, std::vector<answer>>& answers, const std::variant<Answers...>*) {
-  return caf::message_handler{
-      [&answers](const requester& to, Answers& body) { answers[to.request].emplace_back(std::move(body)); }...};
-}
-
 }  // namespace
-
-virtual_node::quiet_config::quiet_config() {
-  set("scheduler.policy", caf::atom("testing"));
-  set("logger.inline-output", true);
-  register_messages(*this);
-}
 
 virtual_node::virtual_node()
     : system{config_},
@@ -77,7 +66,10 @@ virtual_node::virtual_node()
   });
   const auto edge = system.spawn([this](caf::event_based_actor*) -> caf::behavior {
     caf::message_handler others{[](const shard_open&) {}, [](const shard_gone&) {}, [](const lease_told&) {}};
-    return others.or_else(recording(answers, static_cast<const answer*>(nullptr)));
+    const take_answer keep = [this](std::uint64_t request, answer&& told) {
+      answers[request].push_back(std::move(told));
+    };
+    return others.or_else(answer_handlers(keep));
   });
   all_ = {services.router, services.writer, services.reader, services.broker, edge};
   settle_down();

@@ -14,6 +14,7 @@
 #include "actors/supervision/shard.hpp"
 #include "actors/trade/trade_side.hpp"
 #include "actors/user/user_side.hpp"
+#include "quiet_system.hpp"
 #include "storage/memory/journal.hpp"
 
 namespace sb::test {
@@ -57,10 +58,7 @@ class virtual_node {
   int throw_at_handle = 0;
 
  private:
-  struct quiet_config : caf::actor_system_config {
-    quiet_config();
-  };
-  quiet_config config_;
+  quiet_system::quiet_config config_;
 
  public:
   caf::actor_system system;

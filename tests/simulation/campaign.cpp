@@ -1,19 +1,16 @@
 #include "tests/simulation/campaign.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <iostream>
-#include <limits>
-#include <mutex>
-#include <thread>
+#include <utility>
 
 #include "tests/simulation/invariants.hpp"
+#include "tests/simulation/seeds.hpp"
 #include "tests/simulation/world.hpp"
 
 namespace sb::simulation {
 namespace {
 
-constexpr std::uint64_t twice_every = 100;
 constexpr std::uint64_t told_every = 100'000;
 
 verdict run_maybe_twice(std::uint64_t seed, coverage& seen) {
@@ -53,26 +50,24 @@ verdict run_seed(std::uint64_t seed, const reduction& smaller, coverage& seen, s
 
 campaign_result run_seeds(std::uint64_t from, std::uint64_t count, unsigned jobs) {
   campaign_result total;
-  std::mutex mutex;
-  std::atomic<std::uint64_t> next{from};
-  std::atomic<std::uint64_t> lowest{std::numeric_limits<std::uint64_t>::max()};
-  const auto work = [&] {
-    for (auto seed = next++; seed < from + count && seed < lowest; seed = next++) {
-      coverage seen;
-      auto found = run_maybe_twice(seed, seen);
-      const std::lock_guard lock{mutex};
-      ++total.seeds;
-      total.events += found.events;
-      total.seen.add(seen);
-      if (total.seeds % told_every == 0) std::cout << total.seeds << " of " << count << " seeds\n" << std::flush;
-      if (found.invariant.empty() || seed > lowest) continue;
-      lowest = seed;
-      total.first = failure{seed, std::move(found)};
-    }
+  struct outcome {
+    verdict found;
+    coverage seen;
   };
-  std::vector<std::jthread> threads;
-  for (unsigned i = 0; i < std::max(1u, jobs); ++i) threads.emplace_back(work);
-  threads.clear();  // joins
+  const auto run = [](std::uint64_t seed) {
+    outcome out;
+    out.found = run_maybe_twice(seed, out.seen);
+    return out;
+  };
+  each_seed(from, count, jobs, run, [&](std::uint64_t seed, outcome&& out) {
+    ++total.seeds;
+    total.events += out.found.events;
+    total.seen.add(out.seen);
+    if (total.seeds % told_every == 0) std::cout << total.seeds << " of " << count << " seeds\n" << std::flush;
+    if (out.found.invariant.empty()) return false;
+    if (!total.first || seed < total.first->seed) total.first = failure{seed, std::move(out.found)};
+    return true;
+  });
   return total;
 }
 

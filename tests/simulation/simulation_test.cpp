@@ -1,6 +1,5 @@
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "tests/simulation/campaign.hpp"
+#include "tests/simulation/environment.hpp"
 
 /// The seeds that are run, and what is said of them. The environment chooses: SEEDS, FROM and JOBS of a campaign; or
 /// SEED, with what a failure was reduced to in WITHOUT, FAULTS_FOR_MS and ORDERS, of one run whose trace is shown.
@@ -24,15 +24,9 @@ constexpr std::uint64_t seeds_by_default = 50'000;
 constexpr std::uint64_t seeds_for_coverage = 50'000;
 constexpr std::uint64_t strikes_min = 100;
 
-std::optional<std::uint64_t> number_from_environment(const char* name) {
-  const char* const text = std::getenv(name);
-  if (text == nullptr || *text == '\0') return std::nullopt;
-  return std::strtoull(text, nullptr, 10);
-}
-
 reduction reduction_from_environment() {
   reduction smaller;
-  std::string words = std::getenv("WITHOUT") == nullptr ? "" : std::getenv("WITHOUT");
+  auto words = text_from_environment("WITHOUT");
   while (!words.empty()) {
     const auto end = std::min(words.find(','), words.size());
     const auto what = fault_from(words.substr(0, end));
@@ -47,16 +41,14 @@ reduction reduction_from_environment() {
 
 /// The first line is for programs: "broken: seed 17: I6: ...".
 std::string tell(const failure& found) {
-  const char* const wish = std::getenv("SHRINK");
-  const auto begin = "broken: seed " + std::to_string(found.seed) + ": " + found.found.how + '\n';
-  if (wish != nullptr && std::string_view{wish} == "no") return begin;
+  auto text = "broken: seed " + std::to_string(found.seed) + ": " + found.found.how + '\n';
+  if (text_from_environment("SHRINK") == "no") return text;
   const auto least = shrink(found.seed, found.found.invariant);
   coverage ignored;
   const auto smallest = run_seed(found.seed, least, ignored, nullptr);
-  const auto seed = "SEED=" + std::to_string(found.seed);
-  return "broken: seed " + std::to_string(found.seed) + ": " + found.found.how + "\n  " + found.found.config +
-         "\n  rerun with " + seed + " ./dev sim\n  the least that breaks it: " + smallest.how + "\n  " +
-         smallest.config + "\n  rerun with " + seed + least.environment() + " ./dev sim\n";
+  const auto again = "\n  rerun with SEED=" + std::to_string(found.seed);
+  return text + "  " + found.found.config + again + " ./dev sim\n  the least that breaks it: " + smallest.how + "\n  " +
+         smallest.config + again + least.environment() + " ./dev sim\n";
 }
 
 }  // namespace
