@@ -27,6 +27,11 @@ bool membership::dead(const std::string& node, std::int64_t incarnation, boot_ms
   return now.value - found->second.changed.value >= times_.ttl_ms;
 }
 
+std::int64_t membership::counter(const std::string& node, std::int64_t incarnation) const {
+  const auto found = nodes_.find(node);
+  return found != nodes_.end() && found->second.incarnation == incarnation ? found->second.counter : 0;
+}
+
 std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const node_identity& self,
                                      const membership& members, const std::set<shard_id>& held, boot_ms now) {
   std::vector<claim_request> wanted;
@@ -35,7 +40,9 @@ std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const
     const bool released = head.owner.empty();
     const bool ours = head.owner == self.node && head.incarnation <= self.incarnation;
     const bool orphaned = !released && head.owner != self.node && members.dead(head.owner, head.incarnation, now);
-    if (released || ours || orphaned) wanted.push_back({head.shard, head.epoch, head.incarnation});
+    if (!released && !ours && !orphaned) continue;
+    const auto stands_at = orphaned ? members.counter(head.owner, head.incarnation) : 0;
+    wanted.push_back({head.shard, head.epoch, head.incarnation, stands_at});
   }
   return wanted;
 }

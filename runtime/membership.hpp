@@ -29,6 +29,9 @@ class membership {
   /// The counter of this incarnation has not changed for the TTL. An incarnation that was never seen beating is given
   /// the TTL from the first reading.
   bool dead(const std::string& node, std::int64_t incarnation, boot_ms now) const;
+  /// The counter of this incarnation when it was last read; 0 of one that was never seen, or is over because a later
+  /// one runs.
+  std::int64_t counter(const std::string& node, std::int64_t incarnation) const;
 
  private:
   struct seen {
@@ -58,7 +61,8 @@ class lease {
 
 /// Which shards to claim now: released ones, our own of an earlier incarnation, and those of dead nodes. `held` are
 /// those that the caller has claimed itself and not given up or lost; none of them is claimed. What is ours in the
-/// table but not in `held` is claimed again.
+/// table but not in `held` is claimed again. What a dead node has is claimed only from where it stood still: by the
+/// time of the claim it may be awake again.
 std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const node_identity& self,
                                      const membership& members, const std::set<shard_id>& held, boot_ms now);
 

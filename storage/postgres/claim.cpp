@@ -18,14 +18,25 @@ from pg_stat_get_activity(pg_backend_pid()) a)"};
 
 constexpr statement session_of_append{"claim_session_end", "select set_config('lock_timeout', '0', false)"};
 
-// The inner select takes the row locks in ascending order, so that two claims cannot wait for each other, and checks
-// the comparison again on the newest version of a row that it waited for.
+// First the owners that were found dead: a beat and this lock wait for each other, and a select that locks reads the
+// newest version of a row, so it sees who has beaten since. Then the row locks of the shards in ascending order, so
+// that two claims cannot wait for each other, with the comparison again on the newest version of a row that was waited
+// for.
 constexpr statement compare_and_set{"claim", R"(
-with wanted as (
+with asked as materialized (
+  select w.* from unnest($1::int[], $2::bigint[], $3::bigint[], $7::bigint[]) w(id, epoch, incarnation, beat)),
+silent as materialized (
+  select n.node, n.counter
+  from node n
+  where n.node in (select s.owner from asked w join shard s on s.id = w.id where w.beat <> 0)
+  order by n.node
+  for share of n),
+wanted as (
   select s.id
-  from unnest($1::int[], $2::bigint[], $3::bigint[]) w(id, epoch, incarnation)
+  from asked w
   join shard s on s.id = w.id
   where s.epoch = w.epoch and s.incarnation = w.incarnation
+    and (w.beat = 0 or exists (select from silent n where n.node = s.owner and n.counter = w.beat))
   order by s.id
   for no key update of s)
 update shard s
@@ -124,7 +135,8 @@ bool shard_claim::try_once() {
     return false;
   }
   try {
-    work_.send(compare_and_set, pending_arrays().text(self_.node).int8(self_.incarnation).text(nonce_));
+    work_.send(compare_and_set,
+               pending_arrays().text(self_.node).int8(self_.incarnation).text(nonce_).add(pending_beats()));
     for (;;) {
       const auto look_at = std::min(send_until_, std::chrono::steady_clock::now() + lock_wait_);
       if (work_.wait(look_at)) break;
@@ -242,6 +254,15 @@ parameters shard_claim::pending_arrays() const {
   parameters values;
   values.add(std::move(ids)).add(std::move(epochs)).add(std::move(incarnations));
   return values;
+}
+
+/// In the order of pending_arrays().
+array shard_claim::pending_beats() const {
+  auto beats = array::of_int8(wanted_.size());
+  for (std::size_t at = 0; at < wanted_.size(); ++at) {
+    if (outcomes_[at].status == claim_status::unknown) beats.put8(wanted_[at].beat_seen);
+  }
+  return beats;
 }
 
 }  // namespace sb::postgres

@@ -76,6 +76,7 @@ TEST_CASE("which shards are claimed, and which are given up") {
     std::set<shard_id> held;
     bool wanted;
     bool taken;
+    std::int64_t beat_seen = 0;
   };
   const auto one = GENERATE(values<row>({
       {"released", head(1, "", 0), {}, true, false},
@@ -85,7 +86,7 @@ TEST_CASE("which shards are claimed, and which are given up") {
       {"ours of an earlier life", head(1, "n1", 4), {}, true, false},
       {"of a later life under our name", head(1, "n1", 6), {}, false, false},
       {"of a later life under our name, though held", head(1, "n1", 6), {1}, false, true},
-      {"of a dead node", head(1, "n2", 9), {}, true, false},
+      {"of a dead node", head(1, "n2", 9), {}, true, false, 1},
       {"of a dead node, though held: given up before it is claimed", head(1, "n2", 9), {1}, false, true},
       {"of a live node", head(1, "n3", 4), {}, false, false},
       {"of a live node, though held", head(1, "n3", 4), {1}, false, true},
@@ -100,4 +101,5 @@ TEST_CASE("which shards are claimed, and which are given up") {
   CHECK(claims.front().shard == 1);
   CHECK(claims.front().epoch_seen == 3);
   CHECK(claims.front().incarnation_seen == one.head.incarnation);
+  CHECK(claims.front().beat_seen == one.beat_seen);
 }

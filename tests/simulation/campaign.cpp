@@ -63,6 +63,7 @@ campaign_result run_seeds(std::uint64_t from, std::uint64_t count, unsigned jobs
     ++total.seeds;
     total.events += out.found.events;
     total.seen.add(out.seen);
+    if (!total.unforeseen_in && !out.seen.unforeseen().empty()) total.unforeseen_in = seed;
     if (total.seeds % told_every == 0) std::cout << total.seeds << " of " << count << " seeds\n" << std::flush;
     if (out.found.invariant.empty()) return false;
     if (!total.first || seed < total.first->seed) total.first = failure{seed, std::move(out.found)};

@@ -27,7 +27,8 @@ struct campaign_result {
   std::uint64_t seeds = 0;
   std::uint64_t events = 0;
   coverage seen;
-  std::optional<failure> first;  ///< the lowest failing seed, however many threads there are
+  std::optional<failure> first;                ///< the lowest failing seed, however many threads there are
+  std::optional<std::uint64_t> unforeseen_in;  ///< a seed in which a step and a fault met that were thought not to
 };
 /// Runs the seeds from `from` on in `jobs` threads, every 100th twice, and stops at the first that fails. Says each
 /// 100,000 seeds how far it is.

@@ -8,12 +8,12 @@ namespace sb::simulation {
 namespace {
 
 constexpr std::array<std::string_view, fault_count> fault_words{
-    "message_lost",       "message_doubled",    "message_late",         "message_reordered",     "append_lost",
-    "append_answer_lost", "append_late",        "append_not_attempted", "append_refused",        "claim_unclear",
-    "hint_lost",          "read_failed",        "broker_rejects",       "broker_slow",           "broker_hangs",
-    "broker_drops",       "broker_late",        "broker_not_reached",   "broker_answer_unclear", "fill_doubled",
-    "database_stalled",   "database_restarted", "node_killed",          "node_paused",           "clock_jumped",
-    "entity_crashed",     "shard_handed_over"};
+    "message_lost",       "message_doubled",  "message_late",       "message_reordered",    "append_lost",
+    "append_answer_lost", "append_late",      "append_doubled",     "append_not_attempted", "append_refused",
+    "claim_unclear",      "hint_lost",        "read_failed",        "broker_rejects",       "broker_slow",
+    "broker_hangs",       "broker_drops",     "broker_late",        "broker_not_reached",   "broker_answer_unclear",
+    "fill_doubled",       "database_stalled", "database_restarted", "node_killed",          "node_paused",
+    "clock_jumped",       "entity_crashed",   "shard_handed_over"};
 constexpr std::array<std::string_view, saga_step_count> step_words{
     "requesting", "asked", "reserved", "sent", "unknown", "working", "canceling", "settling", "absent", "closed"};
 
@@ -36,6 +36,7 @@ constexpr unsigned occasions(fault what) {
     case f::append_lost:
     case f::append_answer_lost:
     case f::append_late:
+    case f::append_doubled:
     case f::append_not_attempted:
     case f::append_refused:
     case f::claim_unclear:

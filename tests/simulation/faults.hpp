@@ -19,6 +19,7 @@ enum class fault : std::uint8_t {
   append_lost,           ///< the statement never arrives, and nobody knows
   append_answer_lost,    ///< stored, and nobody knows
   append_late,           ///< answered as unknown, and lands some time later
+  append_doubled,        ///< arrives again some time later: something between repeats what it has passed on
   append_not_attempted,  ///< no connection
   append_refused,        ///< PostgreSQL refuses the data
   claim_unclear,         ///< applied or not, and nobody knows
@@ -40,7 +41,7 @@ enum class fault : std::uint8_t {
   entity_crashed,
   shard_handed_over,
 };
-constexpr std::size_t fault_count = 27;
+constexpr std::size_t fault_count = 28;
 constexpr fault first_timed_fault = fault::database_stalled;
 std::string_view word(fault what);
 std::optional<fault> fault_from(std::string_view text);

@@ -176,7 +176,7 @@ void every_answer_has_its_intent(const world& all) {
   for (const auto& intent : all.clients.intents()) {
     const auto& order = all.db.order(intent.id);
     if (order.version < intent.version_told) broken("I3", "what was told of " + intent.id + " is not in the journal");
-    if (intent.asked && order.status == order_status::none) {
+    if (intent.insisted && order.status == order_status::none) {
       broken("I3", intent.id + " was asked for until it was answered, and is not stored");
     }
   }

@@ -332,7 +332,10 @@ void node::call_broker(const broker_call& call) {
   const bool place = call.what == broker_verb::place;
   const bool too_late = now > lease_->until().value || (place && now > call.not_after.value);
   if (too_late || (place && world_.strikes(fault::broker_not_reached))) {
-    if (!too_late) world_.struck(fault::broker_not_reached, order.id);
+    // The queue may hold it longer than its actor lived: whoever came after had the broker block the id, and whether
+    // this arrives makes no difference.
+    const bool blocked = world_.config.broker_enforces_ids && is_closed(world_.db.order(order.id).status);
+    if (!too_late && !blocked) world_.struck(fault::broker_not_reached, order.id);
     broker_answered told;
     told.of = call.what;
     told.incarnation = call.incarnation;

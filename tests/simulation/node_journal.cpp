@@ -120,6 +120,8 @@ void node::send_append(append_step what) {
     there = chance.between(50, 9'000);
     told = chance.chance(300);  // by whom it is still waited for, if that is before the deadline
   }
+  const bool doubled = world_.strikes(fault::append_doubled);
+  if (doubled) count(fault::append_doubled);
   if (!told) tell_later(chance.between(0, 5'000), all(append_status::unknown_commit));
   struct statement {
     world& all;
@@ -148,6 +150,10 @@ void node::send_append(append_step what) {
   };
   const auto sent = std::make_shared<statement>(statement{world_, std::move(what.parts), answer_here, back, told});
   world_.time.after(there, [sent] { sent->arrive(sent); });
+  if (!doubled) return;
+  const auto again = std::make_shared<statement>(*sent);
+  again->told = false;
+  world_.time.after(there + chance.between(0, 9'000), [again] { again->arrive(again); });
 }
 
 void node::send_claim(claim_step what) {

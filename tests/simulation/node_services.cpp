@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t beat_ms = 1'000;
 constexpr std::int64_t tick_ms = 1'000;
 constexpr std::int64_t skew_max_ms = 2'000;
+constexpr std::int64_t claim_max_ms = 5'000;
 constexpr std::int32_t rows_max = 7;  ///< a page of rows; small, so that there are many
 
 }  // namespace
@@ -49,7 +50,9 @@ void node::beat() {
     const node_identity self{name_, incarnation_};
     store.heartbeat(self, {});
     const auto heads = store.heads(world_.shards, {});
-    if (const auto taken = taken_away(heads, self, owned_); !taken.empty()) {
+    // As in the product: nobody takes a shard from a node whose lease holds.
+    const bool lapsed = now.value > lease_->until().value;
+    if (const auto taken = taken_away(heads, self, owned_); lapsed && !taken.empty()) {
       writer_events events;
       for (const auto id : taken) writer_->disown(id, events);
       return tell(std::move(events));  // no lease before they are gone
@@ -71,17 +74,25 @@ void node::claim_what_is_free(const std::vector<shard_head>& heads) {
   auto wanted = claimable(heads, self, *members_, owned_, {world_.time.now()});
   std::erase_if(wanted, [&](const claim_request& one) { return !is_mine(one.shard); });
   if (wanted.empty()) return;
-  // A statement of its own: what was read may have changed when it arrives.
-  later(world_.chance.between(0, 30), [this, wanted, self] {
-    if (!world_.db.reachable() || world_.time.now() > lease_->until().value) return;
+  if (world_.time.now() > lease_->until().value) return;
+  // A statement of its own, which waits for locks or for the node's own turn: what was read may have changed when it
+  // arrives, and nobody may be here any more to hear of it.
+  auto& chance = world_.chance;
+  const auto there = chance.chance(300) ? chance.between(30, claim_max_ms) : chance.between(0, 30);
+  world_.time.after(there, [this, wanted, self, life = life_, until = lease_->until()] {
+    if (!world_.db.reachable()) return;
     const auto outcomes = world_.db.claim(wanted, self);
     if (world_.strikes(fault::claim_unclear)) {  // claimed perhaps; the next beat sees
       for (const auto& one : wanted) world_.struck_shard(fault::claim_unclear, one.shard);
       return;
     }
-    for (const auto& outcome : outcomes) {
-      if (outcome.status == claim_status::claimed) own(outcome.head);
-    }
+    run_here(life, [this, outcomes, until] {
+      for (const auto& outcome : outcomes) {
+        if (outcome.status == claim_status::claimed) own(outcome.head);
+      }
+      // They may be somebody else's by now, and a beat may have renewed the lease without looking at them.
+      if (world_.time.now() > until.value) *lease_ = lease{lease_times{}};
+    });
   });
 }
 

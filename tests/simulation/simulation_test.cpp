@@ -98,7 +98,9 @@ TEST_CASE("whatever fails, every order is sent at most once, nothing told is los
     std::cout << text;
     FAIL(text);
   }
-  INFO("steps and faults that were thought not to meet:\n" << total.seen.unforeseen());
+  INFO("steps and faults that were thought not to meet, for example in seed " << total.unforeseen_in.value_or(0)
+                                                                              << ":\n"
+                                                                              << total.seen.unforeseen());
   CHECK(total.seen.unforeseen().empty());
   if (seeds < seeds_for_coverage) return;
   const auto rare = total.seen.below(strikes_min);

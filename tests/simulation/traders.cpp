@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::int64_t first_organization = 7;
 constexpr money price{100 * money::unit};
+constexpr std::int64_t gone_per_mille = 150;  ///< of the clients, when the faults are over
 
 /// The number comes early: names that differ late are slow to compare.
 order_id id_of(std::size_t number) {
@@ -133,11 +134,14 @@ void traders::place(std::size_t of, bool other_command, bool repeated) {
   if (repeated) repeating_[of] = number;
 }
 
-void traders::repeat_everything() {
-  for (std::size_t of = 0; of < intents_.size(); ++of) repeat(of);
+void traders::repeat_most() {
+  for (std::size_t of = 0; of < intents_.size(); ++of) {
+    if (!world_.chance.chance(gone_per_mille)) repeat(of);
+  }
 }
 
 void traders::repeat(std::size_t of) {
+  intents_[of].insisted = true;
   place(of, false, true);
   world_.time.after(5'000, [=, this] {
     if (repeating_.contains(of)) repeat(of);

@@ -21,6 +21,7 @@ struct intent {
   order_command command;
   std::string fingerprint;
   bool asked = false;             ///< somebody has asked for it
+  bool insisted = false;          ///< ... and went on until there was an answer
   std::int64_t version_told = 0;  ///< the newest state that anybody was told
 };
 
@@ -35,8 +36,9 @@ class traders {
   void set_up();
   /// Plans all requests of the coming `ms`.
   void trade(std::int64_t ms);
-  /// Every order once more with its own key, until each has been answered.
-  void repeat_everything();
+  /// Orders once more with their own keys, until each has been answered. Some clients do not come back: what they left
+  /// has to come to rest without them.
+  void repeat_most();
   bool repeating() const { return !repeating_.empty(); }
   /// Reads every order and compares with the journal.
   void read_everything();

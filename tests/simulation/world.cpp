@@ -58,7 +58,7 @@ void world::run() {
 
   heal();
   time.run(time.now() + 20'000);
-  clients.repeat_everything();
+  clients.repeat_most();
   run_until_empty(&world::unsettled, time.now() + quiet_within_ms, "liveness");
   market.end_of_trading();
   // An absent order that has arrived after all is found by its reports; where they were lost, at the day's end.

@@ -236,6 +236,18 @@ TEMPLATE_TEST_CASE("a claim is a compare-and-set", "[journal]", memory_world, po
     CHECK(append(*b, now.row("7/book", 2)) == append_status::stored);
     CHECK(audit(*b, 4).empty());
   }
+  SECTION("an owner that was found dead has beaten since") {
+    a->heartbeat(first, generous);
+    a->heartbeat(first, generous);
+    CHECK(b->claim({{4, 1, 11, 1}}, second, 200ms, generous).at(0).status == claim_status::lost);
+    CHECK(a->heads({4}, generous).at(0).owner == first.node);
+    const auto outcomes = b->claim({{9, 0, 0}, {4, 1, 11, 2}}, second, 200ms, generous);
+    CHECK(outcomes.at(0).status == claim_status::claimed);
+    CHECK(outcomes.at(1).status == claim_status::claimed);
+  }
+  SECTION("an owner that was never seen to beat has begun to") {
+    CHECK(b->claim({{4, 1, 11, 1}}, second, 200ms, generous).at(0).status == claim_status::lost);
+  }
   SECTION("an own claim raises the epoch and fences the own late append") {
     const auto late = owner.row("7/book", 2).part();
     owner.dropped();

@@ -173,6 +173,49 @@ TEST_CASE("a claim that waits for an append gets the head that the append leaves
   CHECK(onlooker.number("view_nine", "select epoch from shard where id = 6") == 9);
 }
 
+TEST_CASE("a claim that waits for its owner's beat is lost, and a beat that waits for a claim comes after it",
+          "[take-over]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  const auto owner = world.open(old_owner);
+  claimed(*owner, old_owner, shard);
+  owner->heartbeat(old_owner, generous);
+  const claim_request of_the_dead{shard, 1, old_owner.incarnation, 1};
+  database_view other{world.conninfo()};
+  database_view onlooker{world.conninfo()};
+  auto outcome = claim_status::unknown;
+  const auto claim = [&] {
+    outcome = world.open(new_owner)->claim({of_the_dead}, new_owner, generous, generous).at(0).status;
+  };
+
+  SECTION("the beat is first") {
+    other.run("begin; update node set counter = counter + 1 where node = 'node-old'");
+    std::jthread claimer{claim};
+    REQUIRE(onlooker.sees_waiting(postgres::application_name(new_owner)));
+    other.run("commit");
+    claimer.join();
+    CHECK(outcome == claim_status::lost);
+    CHECK(owner->heads({shard}, generous).at(0).owner == old_owner.node);
+  }
+  SECTION("the claim is first") {
+    other.run(lock_shard);
+    std::jthread claimer{claim};
+    REQUIRE(onlooker.sees_waiting(postgres::application_name(new_owner)));
+    std::string seen_after_the_beat;
+    std::jthread sleeper{[&] {
+      const auto awake = world.open(old_owner);
+      awake->heartbeat(old_owner, generous);
+      seen_after_the_beat = awake->heads({shard}, generous).at(0).owner;
+    }};
+    REQUIRE(onlooker.sees_waiting(postgres::application_name(old_owner)));
+    other.run("rollback");
+    claimer.join();
+    sleeper.join();
+    CHECK(outcome == claim_status::claimed);
+    CHECK(seen_after_the_beat == new_owner.node);
+  }
+}
+
 TEST_CASE("a claimer frozen before its claim loses to the one that was awake", "[take-over]") {
   if (!postgres_world::available()) return;
   postgres_world world;
