@@ -3,7 +3,7 @@
 
 build_packages=(
   build-essential g++ cmake ninja-build ccache mold pkg-config git curl
-  libcaf-dev libboost1.81-dev libpq-dev prometheus-cpp-dev nlohmann-json3-dev catch2 libssl-dev libcurl4-openssl-dev
+  libcaf-dev libboost1.81-dev libpq-dev prometheus-cpp-dev nlohmann-json3-dev libsimdjson-dev catch2 libssl-dev libcurl4-openssl-dev
   libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev libhowardhinnant-date-dev libcjose-dev libjansson-dev
   libargon2-dev liblzma-dev xz-utils postgresql-15
 )

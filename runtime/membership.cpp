@@ -24,12 +24,13 @@ bool membership::dead(const std::string& node, std::int64_t incarnation, boot_ms
   const auto found = nodes_.find(node);
   if (found == nodes_.end()) return now.value - first_read_.value >= times_.ttl_ms;
   if (found->second.incarnation > incarnation) return true;  // a later incarnation of it is running: that one is over
+  if (found->second.incarnation < incarnation) return false;
   return now.value - found->second.changed.value >= times_.ttl_ms;
 }
 
-std::int64_t membership::counter(const std::string& node, std::int64_t incarnation) const {
+std::int64_t membership::counter(const std::string& node) const {
   const auto found = nodes_.find(node);
-  return found != nodes_.end() && found->second.incarnation == incarnation ? found->second.counter : 0;
+  return found == nodes_.end() ? 0 : found->second.counter;
 }
 
 std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const node_identity& self,
@@ -41,8 +42,8 @@ std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const
     const bool ours = head.owner == self.node && head.incarnation <= self.incarnation;
     const bool orphaned = !released && head.owner != self.node && members.dead(head.owner, head.incarnation, now);
     if (!released && !ours && !orphaned) continue;
-    const auto stands_at = orphaned ? members.counter(head.owner, head.incarnation) : 0;
-    wanted.push_back({head.shard, head.epoch, head.incarnation, stands_at});
+    auto& claim = wanted.emplace_back(claim_request{head.shard, head.epoch, head.incarnation, std::nullopt});
+    if (orphaned) claim.counter_seen = members.counter(head.owner);
   }
   return wanted;
 }

@@ -26,12 +26,12 @@ class membership {
   void observe(const std::vector<node_heartbeat>& counters, boot_ms now);
   /// Readings failed for a while: start every node's time again.
   void blind(boot_ms now);
-  /// The counter of this incarnation has not changed for the TTL. An incarnation that was never seen beating is given
-  /// the TTL from the first reading.
+  /// The counter of this incarnation has not changed for the TTL, or a later one beats: one name is one process. A node
+  /// that was never seen beating is given the TTL from the first reading. An incarnation that began after the last
+  /// reading is alive, as far as is known here.
   bool dead(const std::string& node, std::int64_t incarnation, boot_ms now) const;
-  /// The counter of this incarnation when it was last read; 0 of one that was never seen, or is over because a later
-  /// one runs.
-  std::int64_t counter(const std::string& node, std::int64_t incarnation) const;
+  /// The node's counter when it was last read, which goes on over its incarnations; 0 of one that was never seen.
+  std::int64_t counter(const std::string& node) const;
 
  private:
   struct seen {
@@ -61,8 +61,8 @@ class lease {
 
 /// Which shards to claim now: released ones, our own of an earlier incarnation, and those of dead nodes. `held` are
 /// those that the caller has claimed itself and not given up or lost; none of them is claimed. What is ours in the
-/// table but not in `held` is claimed again. What a dead node has is claimed only from where it stood still: by the
-/// time of the claim it may be awake again.
+/// table but not in `held` is claimed again. What a dead node has is claimed by naming the counter at which it stood
+/// still: what is known of it may be old, and by the time of the claim it may be awake.
 std::vector<claim_request> claimable(const std::vector<shard_head>& heads, const node_identity& self,
                                      const membership& members, const std::set<shard_id>& held, boot_ms now);
 

@@ -2,7 +2,8 @@
 
 #include <charconv>
 #include <limits>
-#include <nlohmann/json.hpp>
+
+#include "storage/json_value.hpp"
 
 namespace sb {
 namespace {
@@ -119,9 +120,13 @@ class layout_reader {
     const std::string_view quoted = text_.substr(from, at_ - from);
     if (quoted.find('\\') == std::string_view::npos) {
       value.assign(quoted.substr(1, quoted.size() - 2));
-    } else {
-      value = nlohmann::json::parse(quoted).get<std::string>();
+      return true;
     }
+    std::string why;
+    std::string_view unescaped;
+    const auto read = parse_json(quoted, why);
+    if (!read || read->get(unescaped) != simdjson::SUCCESS) return false;
+    value.assign(unescaped);
     return true;
   }
 
@@ -217,10 +222,7 @@ std::string pack(const std::vector<event_record>& events) {
 }
 
 std::optional<std::vector<event_record>> unpack(std::string_view body, std::string& why) {
-  if (!nlohmann::json::accept(body)) {
-    why = "not valid JSON";
-    return std::nullopt;
-  }
+  if (!parse_json(body, why)) return std::nullopt;
   layout_reader in{body};
   std::vector<event_record> events;
   bool complete = in.literal("[");

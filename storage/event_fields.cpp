@@ -95,16 +95,14 @@ void put_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-bool take_integer(const nlohmann::json& from, std::int64_t& into, std::int64_t min, std::int64_t max,
-                  std::string& why) {
-  if (!from.is_number_integer()) {
+bool take_integer(json_value from, std::int64_t& into, std::int64_t min, std::int64_t max, std::string& why) {
+  std::int64_t value = 0;
+  const auto error = from.get(value);
+  if (error == simdjson::INCORRECT_TYPE) {
     why = "not an integer";
     return false;
   }
-  constexpr auto widest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  const bool fits = !from.is_number_unsigned() || from.get<std::uint64_t>() <= widest;
-  const std::int64_t value = fits ? from.get<std::int64_t>() : 0;
-  if (!fits || value < min || value > max) {
+  if (error != simdjson::SUCCESS || value < min || value > max) {
     why = "out of range";
     return false;
   }
@@ -112,19 +110,11 @@ bool take_integer(const nlohmann::json& from, std::int64_t& into, std::int64_t m
   return true;
 }
 
-std::optional<nlohmann::json> parse_object(std::string_view text, std::string& why) {
-  // nlohmann 3.11 takes a NUL after the last value for the end.
-  auto parsed = text.find('\0') == std::string_view::npos ? nlohmann::json::parse(text, nullptr, false)
-                                                          : nlohmann::json(nlohmann::json::value_t::discarded);
-  if (parsed.is_discarded()) {
-    why = "not valid JSON";
-    return std::nullopt;
-  }
-  if (!parsed.is_object()) {
-    why = "not an object";
-    return std::nullopt;
-  }
-  return parsed;
+std::optional<json_value> parse_object(std::string_view text, std::string& why) {
+  const auto parsed = parse_json(text, why);
+  if (parsed && parsed->is_object()) return parsed;
+  if (parsed) why = "not an object";
+  return std::nullopt;
 }
 
 }  // namespace sb::body

@@ -3,7 +3,6 @@
 #include <concepts>
 #include <cstdint>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +15,7 @@
 #include "domain/ids.hpp"
 #include "domain/money.hpp"
 #include "storage/event_record.hpp"
+#include "storage/json_value.hpp"
 
 /// How facts become event bodies: each struct has one table of fields, which drives the writer and the reader, so the
 /// two cannot disagree. Only the codecs in this folder include it.
@@ -34,9 +34,9 @@ void put_integer(std::string& out, std::int64_t value);
 /// bytes, and a fact must be stored all the same.
 void put_string(std::string& out, std::string_view text);
 /// False and `why` unless `from` is an integer in [min, max].
-bool take_integer(const nlohmann::json& from, std::int64_t& into, std::int64_t min, std::int64_t max, std::string& why);
-/// The body as an object; nullopt and `why` when it is none.
-std::optional<nlohmann::json> parse_object(std::string_view text, std::string& why);
+bool take_integer(json_value from, std::int64_t& into, std::int64_t min, std::int64_t max, std::string& why);
+/// The body as an object; nullopt and `why` when it is none. For how long it stands: see parse_json.
+std::optional<json_value> parse_object(std::string_view text, std::string& why);
 
 // ---- the tables
 // ------------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ struct form;
 template <class T>
 void put_fields(std::string& out, const T& owner);
 template <class T>
-bool take_fields(const nlohmann::json& from, T& owner, std::string& why);
+bool take_fields(json_value from, T& owner, std::string& why);
 
 template <class T>
 requires(!std::is_same_v<const std::nullptr_t, decltype(fields<T>)>) struct form<T> {
@@ -117,7 +117,7 @@ requires(!std::is_same_v<const std::nullptr_t, decltype(fields<T>)>) struct form
     out[start] = '{';  // each field begins with a comma; the first one makes room for the brace
     out += '}';
   }
-  static bool take(const nlohmann::json& from, T& into, std::string& why) {
+  static bool take(json_value from, T& into, std::string& why) {
     if (from.is_object()) return take_fields(from, into, why);
     why = "not an object";
     return false;
@@ -127,20 +127,17 @@ requires(!std::is_same_v<const std::nullptr_t, decltype(fields<T>)>) struct form
 template <>
 struct form<bool> {
   static void put(std::string& out, bool value) { out += value ? "true" : "false"; }
-  static bool take(const nlohmann::json& from, bool& into, std::string& why) {
-    if (!from.is_boolean()) {
-      why = "not true or false";
-      return false;
-    }
-    into = from.get<bool>();
-    return true;
+  static bool take(json_value from, bool& into, std::string& why) {
+    if (from.get(into) == simdjson::SUCCESS) return true;
+    why = "not true or false";
+    return false;
   }
 };
 
 template <std::signed_integral T>
 struct form<T> {
   static void put(std::string& out, T value) { put_integer(out, value); }
-  static bool take(const nlohmann::json& from, T& into, std::string& why) {
+  static bool take(json_value from, T& into, std::string& why) {
     std::int64_t wide = 0;
     if (!take_integer(from, wide, std::numeric_limits<T>::min(), std::numeric_limits<T>::max(), why)) return false;
     into = static_cast<T>(wide);
@@ -151,12 +148,13 @@ struct form<T> {
 template <>
 struct form<std::string> {
   static void put(std::string& out, const std::string& value) { put_string(out, value); }
-  static bool take(const nlohmann::json& from, std::string& into, std::string& why) {
-    if (!from.is_string()) {
+  static bool take(json_value from, std::string& into, std::string& why) {
+    std::string_view text;
+    if (from.get(text) != simdjson::SUCCESS) {
       why = "not a string";
       return false;
     }
-    into = from.get_ref<const std::string&>();
+    into = text;
     return true;
   }
 };
@@ -164,7 +162,7 @@ struct form<std::string> {
 template <>
 struct form<money> {
   static void put(std::string& out, money value) { put_integer(out, value.ticks); }
-  static bool take(const nlohmann::json& from, money& into, std::string& why) {
+  static bool take(json_value from, money& into, std::string& why) {
     return take_integer(from, into.ticks, -money::ticks_max, money::ticks_max, why);
   }
 };
@@ -172,21 +170,21 @@ struct form<money> {
 template <class Tag>
 struct form<integer_id<Tag>> {
   static void put(std::string& out, integer_id<Tag> id) { put_integer(out, id.value); }
-  static bool take(const nlohmann::json& from, integer_id<Tag>& into, std::string& why) {
+  static bool take(json_value from, integer_id<Tag>& into, std::string& why) {
     return form<std::int64_t>::take(from, into.value, why);
   }
 };
 template <>
 struct form<wall_ms> {
   static void put(std::string& out, wall_ms at) { put_integer(out, at.value); }
-  static bool take(const nlohmann::json& from, wall_ms& into, std::string& why) {
+  static bool take(json_value from, wall_ms& into, std::string& why) {
     return form<std::int64_t>::take(from, into.value, why);
   }
 };
 template <>
 struct form<trading_day> {
   static void put(std::string& out, trading_day day) { put_integer(out, day.value); }
-  static bool take(const nlohmann::json& from, trading_day& into, std::string& why) {
+  static bool take(json_value from, trading_day& into, std::string& why) {
     return form<std::int32_t>::take(from, into.value, why);
   }
 };
@@ -195,9 +193,12 @@ template <class Enum>
 requires std::is_enum_v<Enum>
 struct form<Enum> {
   static void put(std::string& out, Enum value) { put_string(out, words<Enum>::text(value)); }
-  static bool take(const nlohmann::json& from, Enum& into, std::string& why) {
-    std::string text;
-    if (!form<std::string>::take(from, text, why)) return false;
+  static bool take(json_value from, Enum& into, std::string& why) {
+    std::string_view text;
+    if (from.get(text) != simdjson::SUCCESS) {
+      why = "not a string";
+      return false;
+    }
     const auto found = words<Enum>::from(text);
     if (!found) {
       why = "unknown word";
@@ -212,7 +213,7 @@ struct form<Enum> {
 template <class T>
 struct form<std::optional<T>> {
   static void put(std::string& out, const std::optional<T>& value) { form<T>::put(out, *value); }
-  static bool take(const nlohmann::json& from, std::optional<T>& into, std::string& why) {
+  static bool take(json_value from, std::optional<T>& into, std::string& why) {
     return form<T>::take(from, into.emplace(), why);
   }
 };
@@ -227,14 +228,15 @@ struct form<std::vector<T>> {
     }
     out += ']';
   }
-  static bool take(const nlohmann::json& from, std::vector<T>& into, std::string& why) {
-    if (!from.is_array()) {
+  static bool take(json_value from, std::vector<T>& into, std::string& why) {
+    simdjson::dom::array elements;
+    if (from.get(elements) != simdjson::SUCCESS) {
       why = "not an array";
       return false;
     }
     into.clear();
-    into.reserve(from.size());
-    for (const auto& element : from) {
+    into.reserve(elements.size());
+    for (const auto element : elements) {
       if (!form<T>::take(element, into.emplace_back(), why)) {
         why.insert(0, std::to_string(into.size() - 1) + ": ");
         return false;
@@ -281,41 +283,41 @@ void put_field(std::string& out, const Owner& owner, const inlined<Owner, Value>
 
 /// Reads the member if it is there; `present` says whether it is.
 template <class Value>
-bool take_member(const nlohmann::json& from, std::string_view key, Value& into, bool& present, std::string& why) {
-  const auto found = from.find(key);
-  present = found != from.end();
-  if (!present || form<Value>::take(*found, into, why)) return true;
+bool take_member(json_value from, std::string_view key, Value& into, bool& present, std::string& why) {
+  json_value found;
+  present = from.at_key(key).get(found) == simdjson::SUCCESS;
+  if (!present || form<Value>::take(found, into, why)) return true;
   why.insert(0, std::string{key} + ": ");
   return false;
 }
 template <class Value>
-bool take_required(const nlohmann::json& from, std::string_view key, Value& into, std::string& why) {
+bool take_required(json_value from, std::string_view key, Value& into, std::string& why) {
   bool present = false;
   if (!take_member(from, key, into, present, why)) return false;
   if (!present) why = std::string{key} + ": missing";
   return present;
 }
 template <class Value>
-bool take_or(const nlohmann::json& from, std::string_view key, Value& into, Value usual, std::string& why) {
+bool take_or(json_value from, std::string_view key, Value& into, Value usual, std::string& why) {
   bool present = false;
   if (!take_member(from, key, into, present, why)) return false;
   if (!present) into = std::move(usual);
   return true;
 }
 template <class Owner, class Value>
-bool take_field(const nlohmann::json& from, Owner& owner, const always<Owner, Value>& field, std::string& why) {
+bool take_field(json_value from, Owner& owner, const always<Owner, Value>& field, std::string& why) {
   return take_required(from, field.key, owner.*field.member, why);
 }
 template <class Owner, class Value>
-bool take_field(const nlohmann::json& from, Owner& owner, const unless_empty<Owner, Value>& field, std::string& why) {
+bool take_field(json_value from, Owner& owner, const unless_empty<Owner, Value>& field, std::string& why) {
   return take_or(from, field.key, owner.*field.member, Value{}, why);
 }
 template <class Owner, class Value>
-bool take_field(const nlohmann::json& from, Owner& owner, const unless<Owner, Value>& field, std::string& why) {
+bool take_field(json_value from, Owner& owner, const unless<Owner, Value>& field, std::string& why) {
   return take_or(from, field.key, owner.*field.member, field.usual, why);
 }
 template <class Owner, class Value>
-bool take_field(const nlohmann::json& from, Owner& owner, const inlined<Owner, Value>& field, std::string& why) {
+bool take_field(json_value from, Owner& owner, const inlined<Owner, Value>& field, std::string& why) {
   return take_fields(from, owner.*field.member, why);
 }
 
@@ -324,7 +326,7 @@ void put_fields(std::string& out, const T& owner) {
   std::apply([&](const auto&... field) { (put_field(out, owner, field), ...); }, fields<T>);
 }
 template <class T>
-bool take_fields(const nlohmann::json& from, T& owner, std::string& why) {
+bool take_fields(json_value from, T& owner, std::string& why) {
   return std::apply([&](const auto&... field) { return (take_field(from, owner, field, why) && ...); }, fields<T>);
 }
 

@@ -54,7 +54,9 @@ struct claim_request {
   shard_id shard = 0;
   std::int64_t epoch_seen = 0;        ///< compare ...
   std::int64_t incarnation_seen = 0;  ///< ... and set
-  std::int64_t beat_seen = 0;         ///< where an owner that was found dead stood still; 0: its life does not matter
+  /// Of an owner that was found dead: the counter at which it stood still, 0 if it was never seen to beat. Absent where
+  /// the owner's life does not matter: nobody owns the shard, or the claimer itself does.
+  std::optional<std::int64_t> counter_seen = std::nullopt;
 };
 enum class claim_status : std::uint8_t { claimed, lost, unknown };
 struct claim_outcome {
@@ -112,9 +114,9 @@ class journal {
   /// was lost is resolved by its nonce on a new connection; `unknown` only when that cannot be done within the
   /// deadline, or when somebody else's lock lasted until then. One outcome for each request, in their order; no shard
   /// twice.
-  /// Where `beat_seen` is given, a shard whose owner's counter stands elsewhere is lost, and a beat that comes while
-  /// the claim runs is counted after it: a look at the heads that follows a beat sees every claim that took it for
-  /// dead.
+  /// Where `counter_seen` is given, a shard whose owner's counter is another one is lost. A beat either comes first,
+  /// and the claim is lost, or waits until the claim is stored: heads that are read after a beat show every claim that
+  /// took the node for dead.
   virtual std::vector<claim_outcome> claim(const std::vector<claim_request>& shards, const node_identity& self,
                                            deadline lock_wait, deadline within) = 0;
   /// Gives shards back (owner becomes empty) if still held under this epoch. Best effort.

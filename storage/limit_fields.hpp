@@ -52,12 +52,15 @@ struct form<limit_scope> {
     put_integer(out, scope.id);
     out += ']';
   }
-  static bool take(const nlohmann::json& from, limit_scope& into, std::string& why) {
-    if (from.is_array() && from.size() == 2) {
-      return form<scope_kind>::take(from[0], into.kind, why) && form<std::int64_t>::take(from[1], into.id, why);
+  static bool take(json_value from, limit_scope& into, std::string& why) {
+    simdjson::dom::array pair;
+    if (from.get(pair) != simdjson::SUCCESS || pair.size() != 2) {
+      why = "not a pair of scope and number";
+      return false;
     }
-    why = "not a pair of scope and number";
-    return false;
+    auto element = pair.begin();
+    if (!form<scope_kind>::take(*element, into.kind, why)) return false;
+    return form<std::int64_t>::take(*++element, into.id, why);
   }
 };
 

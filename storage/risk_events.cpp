@@ -183,14 +183,14 @@ void put_objects(std::string& out, std::string_view key, const Elements& element
 
 /// Reads what put_objects wrote; take_element answers false and `why` to refuse one.
 template <class TakeElement>
-bool take_objects(const nlohmann::json& from, std::string_view key, std::string& why, TakeElement take_element) {
-  const auto found = from.find(key);
-  if (found == from.end() || !found->is_array()) {
+bool take_objects(json_value from, std::string_view key, std::string& why, TakeElement take_element) {
+  simdjson::dom::array elements;
+  if (from.at_key(key).get(elements) != simdjson::SUCCESS) {
     why = std::string{key} + ": not an array";
     return false;
   }
   std::size_t index = 0;
-  for (const auto& element : *found) {
+  for (const auto element : elements) {
     if (!element.is_object()) why = "not an object";
     if (!element.is_object() || !take_element(element)) {
       why.insert(0, std::string{key} + ": " + std::to_string(index) + ": ");
@@ -215,31 +215,31 @@ std::vector<const std::pair<const order_id, reservation>*> sorted(
   return entries;
 }
 
-bool take_limits(const nlohmann::json& from, risk_book& book, std::string& why) {
-  return take_objects(from, "limits", why, [&](const nlohmann::json& element) {
+bool take_limits(json_value from, risk_book& book, std::string& why) {
+  return take_objects(from, "limits", why, [&](json_value element) {
     limits_set set;
     if (!take_fields(element, set, why)) return false;
     return only_once(book.limits.emplace(set.scope, std::move(set.limits)).second, why);
   });
 }
-bool take_permissions(const nlohmann::json& from, risk_book& book, std::string& why) {
-  return take_objects(from, "permissions", why, [&](const nlohmann::json& element) {
+bool take_permissions(json_value from, risk_book& book, std::string& why) {
+  return take_objects(from, "permissions", why, [&](json_value element) {
     permission_grant grant;
     if (!take_fields(element, grant, why)) return false;
     const auto user = grant.user;
     return only_once(book.permissions.emplace(user, std::move(grant)).second, why);
   });
 }
-bool take_usage(const nlohmann::json& from, risk_book& book, std::string& why) {
-  return take_objects(from, "usage", why, [&](const nlohmann::json& element) {
+bool take_usage(json_value from, risk_book& book, std::string& why) {
+  return take_objects(from, "usage", why, [&](json_value element) {
     limit_scope scope;
     scope_usage usage;
     if (!take_required(element, "scope", scope, why) || !take_fields(element, usage, why)) return false;
     return only_once(book.usage.emplace(scope, usage).second, why);
   });
 }
-bool take_reservations(const nlohmann::json& from, risk_book& book, std::string& why) {
-  return take_objects(from, "reservations", why, [&](const nlohmann::json& element) {
+bool take_reservations(json_value from, risk_book& book, std::string& why) {
+  return take_objects(from, "reservations", why, [&](json_value element) {
     order_id order;
     reservation held;
     if (!take_required(element, "order", order, why) || !take_fields(element, held, why)) return false;

@@ -22,7 +22,7 @@ struct form<role_set> {
     }
     out += ']';
   }
-  static bool take(const nlohmann::json& from, role_set& into, std::string& why) {
+  static bool take(json_value from, role_set& into, std::string& why) {
     std::vector<role> listed;
     if (!form<std::vector<role>>::take(from, listed, why)) return false;
     into = {};

@@ -28,21 +28,15 @@ void claim_what_is_free(self_ptr self) {
   const auto heads = state.store->heads(all, state.settings.statement_deadline);
   const auto wanted = claimable(heads, state.settings.self, *state.beat.members, state.owned, state.beat.at);
   if (wanted.empty() || state.services.clock().boot > state.beat.lease_until) return;
-  own_ask own;
+  claimed_told claimed{{}, state.beat.lease_until};
   for (const auto& outcome :
        state.store->claim(wanted, state.settings.self, state.settings.lock_wait, state.settings.statement_deadline)) {
-    if (outcome.status == claim_status::claimed) own.heads.push_back(outcome.head);
+    if (outcome.status == claim_status::claimed) claimed.heads.push_back(outcome.head);
   }
-  if (own.heads.empty()) return;
-  std::vector<shard_id> claimed;
-  for (const auto& head : own.heads) claimed.push_back(head.shard);
-  state.services.log(severity::info, state.vital.id(), "claimed " + std::to_string(claimed.size()) + " shards");
-  self->send(state.services.writer, std::move(own));
-  self->send(state.services.cluster, claimed_told{claimed, state.beat.lease_until});
-  for (const auto shard : claimed) {
-    state.owned.insert(shard);
-    tell_followers(self, shard);
-  }
+  if (claimed.heads.empty()) return;
+  for (const auto& head : claimed.heads) state.owned.insert(head.shard);
+  state.services.log(severity::info, state.vital.id(), "claimed " + std::to_string(claimed.heads.size()) + " shards");
+  self->send(state.services.cluster, std::move(claimed));
 }
 
 void anchor(self_ptr self) {
@@ -100,13 +94,20 @@ caf::behavior claims(self_ptr self, node_services services, claim_settings setti
       [self](const follow_shards& in) {
         self->state.followers.push_back(in);
         self->monitor(in.supervisor);
-        for (const auto shard : self->state.owned) {
+        for (const auto shard : self->state.held) {
           if (role_of_shard(shard) == in.role) self->send(in.supervisor, shard_owned{shard});
         }
       },
       [](const committed_told&) {},
+      [self](const held_told& in) {
+        for (const auto shard : in.shards) {
+          self->state.held.insert(shard);
+          tell_followers(self, shard);
+        }
+      },
       [self](const shard_gone& in) {
         self->state.owned.erase(in.shard);
+        self->state.held.erase(in.shard);
         self->send(self->state.services.cluster, in);
         for (const auto& follower : self->state.followers) self->send(follower.supervisor, in);
       },

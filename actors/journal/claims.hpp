@@ -22,8 +22,8 @@ struct claim_settings {
 };
 
 /// The shards of this node: after a beat that renewed the lease, claims those that nobody else may hold, and tells the
-/// writer and the shards' supervisors. On its own thread and connection: a claim may wait for locks of an owner that
-/// hangs. Beats that come while it waits count as one, the latest.
+/// cluster and, when that minds them, the shards' supervisors. On its own thread and connection: a claim may wait for
+/// locks of an owner that hangs. Beats that come while it waits count as one, the latest.
 struct claims_state {
   static inline const char* name = "claims";
   node_services services;
@@ -31,8 +31,9 @@ struct claims_state {
   std::unique_ptr<journal> store;
   vitals vital;
   beat_told beat;
-  bool beaten = false;  ///< a flush is on its way
-  std::set<shard_id> owned;
+  bool beaten = false;       ///< a flush is on its way
+  std::set<shard_id> owned;  ///< claimed, and not known to be gone
+  std::set<shard_id> held;   ///< of them, those that the cluster minds
   std::vector<follow_shards> followers;
   std::map<shard_id, std::int64_t> anchored;  ///< head at the last anchor
   boot_ms anchored_at;

@@ -64,6 +64,20 @@ void beat(self_ptr self) {
   }
 }
 
+void mind(self_ptr self, const claimed_told& in) {
+  auto& state = self->state;
+  held_told held;
+  for (const auto& head : in.heads) held.shards.push_back(head.shard);
+  state.held.insert(held.shards.begin(), held.shards.end());
+  if (state.services.clock().boot > in.lease_until) {
+    // They may be somebody else's by now, and a beat may have renewed the lease without looking at them.
+    state.right = lease{state.settings.times};
+    tell_lease(self);
+  }
+  self->send(state.services.writer, own_ask{in.heads});
+  self->send(state.claims, std::move(held));
+}
+
 }  // namespace
 
 caf::behavior cluster(self_ptr self, node_services services, membership_settings settings, journal_factory connect) {
@@ -87,14 +101,7 @@ caf::behavior cluster(self_ptr self, node_services services, membership_settings
         self->state.claims = in.claims;
         if (self->state.last_beat) self->send(in.claims, *self->state.last_beat);
       },
-      [self](const claimed_told& in) {
-        auto& s = self->state;
-        s.held.insert(in.shards.begin(), in.shards.end());
-        if (s.services.clock().boot <= in.lease_until) return;
-        // They may be somebody else's by now, and a beat may have renewed the lease without looking at them.
-        s.right = lease{s.settings.times};
-        tell_lease(self);
-      },
+      [self](const claimed_told& in) { mind(self, in); },
       [self](const shard_gone& in) { self->state.held.erase(in.shard); },
       [self](const subscribe_ask& in) {
         self->state.lease_listeners.push_back(in.subscriber);

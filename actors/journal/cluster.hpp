@@ -33,10 +33,15 @@ struct beat_told {
 struct beats_ask {
   caf::actor claims;
 };
-/// From the claims: these shards are this node's from now on; shard_gone follows when one no longer is.
+/// From the claims: this node has claimed these shards. The cluster minds them from now on, gives them to the writer,
+/// and answers with held_told; shard_gone follows when one is no longer this node's. Nobody works on a shard before the
+/// cluster minds it, else a lease that came back without a look at it would let it answer.
 struct claimed_told {
-  std::vector<shard_id> shards;
+  std::vector<shard_head> heads;
   boot_ms lease_until;  ///< of the beat under which they were claimed
+};
+struct held_told {
+  std::vector<shard_id> shards;
 };
 
 /// This node's sign of life: beats, keeps the lease, watches the other nodes' beats, and tells the router, the lease's
@@ -67,3 +72,4 @@ caf::behavior cluster(caf::stateful_actor<cluster_state>* self, node_services se
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::beat_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::beats_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::claimed_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::held_told)

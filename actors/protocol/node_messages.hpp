@@ -46,7 +46,7 @@ struct forget_ask {
   shard_id shard = 0;
   stream_id stream;
 };
-/// From the claims actor: this node has claimed these shards.
+/// From the cluster actor: this node has claimed these shards.
 struct own_ask {
   std::vector<shard_head> heads;
 };

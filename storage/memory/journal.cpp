@@ -138,8 +138,8 @@ std::vector<claim_outcome> memory_journal::claim(const std::vector<claim_request
       continue;
     }
     const auto owner = store_->nodes_.find(state->fence.owner);
-    const auto beaten = owner == store_->nodes_.end() ? 0 : owner->second.counter;
-    if (shards[at].beat_seen != 0 && shards[at].beat_seen != beaten) continue;
+    const auto counter = owner == store_->nodes_.end() ? 0 : owner->second.counter;
+    if (shards[at].counter_seen && *shards[at].counter_seen != counter) continue;
     ++state->fence.epoch;
     state->fence.owner = self.node;
     state->fence.incarnation = self.incarnation;

@@ -18,17 +18,22 @@ from pg_stat_get_activity(pg_backend_pid()) a)"};
 
 constexpr statement session_of_append{"claim_session_end", "select set_config('lock_timeout', '0', false)"};
 
-// First the owners that were found dead: a beat and this lock wait for each other, and a select that locks reads the
-// newest version of a row, so it sees who has beaten since. Then the row locks of the shards in ascending order, so
-// that two claims cannot wait for each other, with the comparison again on the newest version of a row that was waited
-// for.
+// The owners that were found dead are locked, so that a beat and this claim come one after the other; a select that
+// locks reads the newest version of a row, so it sees who has beaten since. Only owners of shards that are still as
+// they were seen: a live node's beat must not wait for a claim that is lost anyhow. The row locks of the shards are
+// taken in ascending order, so that two claims cannot wait for each other, with the comparison again on the newest
+// version of a row that was waited for. A counter of -1 in $7 means that the owner's life does not matter.
 constexpr statement compare_and_set{"claim", R"(
 with asked as materialized (
-  select w.* from unnest($1::int[], $2::bigint[], $3::bigint[], $7::bigint[]) w(id, epoch, incarnation, beat)),
-silent as materialized (
+  select w.* from unnest($1::int[], $2::bigint[], $3::bigint[], $7::bigint[]) w(id, epoch, incarnation, counter)),
+believed_dead as materialized (
   select n.node, n.counter
   from node n
-  where n.node in (select s.owner from asked w join shard s on s.id = w.id where w.beat <> 0)
+  where n.node in (
+    select s.owner
+    from asked w
+    join shard s on s.id = w.id and s.epoch = w.epoch and s.incarnation = w.incarnation
+    where w.counter >= 0)
   order by n.node
   for share of n),
 wanted as (
@@ -36,7 +41,7 @@ wanted as (
   from asked w
   join shard s on s.id = w.id
   where s.epoch = w.epoch and s.incarnation = w.incarnation
-    and (w.beat = 0 or exists (select from silent n where n.node = s.owner and n.counter = w.beat))
+    and (w.counter < 0 or w.counter = coalesce((select n.counter from believed_dead n where n.node = s.owner), 0))
   order by s.id
   for no key update of s)
 update shard s
@@ -136,7 +141,7 @@ bool shard_claim::try_once() {
   }
   try {
     work_.send(compare_and_set,
-               pending_arrays().text(self_.node).int8(self_.incarnation).text(nonce_).add(pending_beats()));
+               pending_arrays().text(self_.node).int8(self_.incarnation).text(nonce_).add(pending_counters()));
     for (;;) {
       const auto look_at = std::min(send_until_, std::chrono::steady_clock::now() + lock_wait_);
       if (work_.wait(look_at)) break;
@@ -257,12 +262,12 @@ parameters shard_claim::pending_arrays() const {
 }
 
 /// In the order of pending_arrays().
-array shard_claim::pending_beats() const {
-  auto beats = array::of_int8(wanted_.size());
+array shard_claim::pending_counters() const {
+  auto counters = array::of_int8(wanted_.size());
   for (std::size_t at = 0; at < wanted_.size(); ++at) {
-    if (outcomes_[at].status == claim_status::unknown) beats.put8(wanted_[at].beat_seen);
+    if (outcomes_[at].status == claim_status::unknown) counters.put8(wanted_[at].counter_seen.value_or(-1));
   }
-  return beats;
+  return counters;
 }
 
 }  // namespace sb::postgres

@@ -32,7 +32,7 @@ class shard_claim {
   void settle(const result& claimed);
   bool is_pending() const;
   parameters pending_arrays() const;
-  array pending_beats() const;
+  array pending_counters() const;
 
   connection& work_;
   connection watch_;  ///< looks at the claim while it waits for a lock

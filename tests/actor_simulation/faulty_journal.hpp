@@ -33,6 +33,7 @@ class faulty_journal final : public test::forwarding_journal {
         return fail_append();
       case call::claim:
         return fail_claim();
+      case call::beat:
       case call::read:
         if (chance_.chance(faults_.read)) throw storage_unavailable{"the connection broke"};
     }

@@ -22,7 +22,8 @@ constexpr user_id trader{12};
 constexpr money last_price{8'000'000};
 constexpr std::int64_t wall_begin = 1'800'000'000'000;
 constexpr std::int64_t offset_minutes = 330;
-constexpr std::int64_t rest_ms = 120'000;  ///< within which a healed node must be quiet
+constexpr std::int64_t rest_ms = 300'000;     ///< within which a healed node must be quiet
+constexpr std::int64_t gone_per_mille = 150;  ///< of the clients, when the trouble is over
 constexpr std::uint64_t messages_max = 20'000'000;
 constexpr lease_times lease{300, 3'000, 500};
 
@@ -201,6 +202,7 @@ void node_world::run() {
   run_until(to, {});
 
   heal();
+  for (auto& each : intents_) each.gone = chance_.chance(gone_per_mille);
   const auto healed = system_.now();
   std::string wrong = "it was never looked at";
   auto look_at = healed;
@@ -325,7 +327,8 @@ void node_world::heal() {
 
 void node_world::repeat_what_is_unanswered() {
   for (std::size_t of = 0; of < intents_.size(); ++of) {
-    if (intents_[of].known.placed == replay::acknowledged_order::answer::none) place(of);
+    const auto& wanted = intents_[of];
+    if (wanted.known.placed == replay::acknowledged_order::answer::none && !wanted.gone) place(of);
   }
 }
 
@@ -407,8 +410,11 @@ std::string node_world::what_is_wrong() {
   if (!broker.error.empty()) return "broker's log: " + broker.error;
   std::vector<acknowledged_order> known;
   for (const auto& wanted : intents_) {
-    if (wanted.known.placed == acknowledged_order::answer::none) return wanted.known.id + " was never answered";
-    known.push_back(wanted.known);
+    if (wanted.known.placed != acknowledged_order::answer::none) {
+      known.push_back(wanted.known);
+    } else if (!wanted.gone) {
+      return wanted.known.id + " was never answered";
+    }
   }
   const auto orders = tables_.orders();
   const check_result checks[] = {

@@ -56,6 +56,7 @@ class node_world {
     replay::acknowledged_order known;
     place_order body;
     bool repeating = false;
+    bool gone = false;  ///< its client does not come back for an answer that it did not get
   };
   struct request {
     enum class verb : std::uint8_t { place, cancel, fill, setup } what = verb::place;

@@ -20,6 +20,7 @@ constexpr lease_times times{100, 600, 100};
 struct small_node : quiet_system {
   std::shared_ptr<memory_store> store = std::make_shared<memory_store>();
   memory_journal table{store};
+  journal_watch watch;  ///< of the cluster's calls
   memory_journal* clock_of_cluster = nullptr;
   std::vector<std::size_t> owns;  ///< shards in each own_ask
   std::vector<shard_id> users;
@@ -42,8 +43,8 @@ struct small_node : quiet_system {
               [](const subscribe_ask&) {}};
     }));
     services.cluster = keep(system.spawn(cluster, services, watched_clock(), [this] {
-      auto own = std::make_unique<memory_journal>(store);
-      clock_of_cluster = own.get();
+      auto own = std::make_unique<watched_journal>(store, watch);
+      clock_of_cluster = &own->table();
       return std::unique_ptr<journal>{std::move(own)};
     }));
   }
@@ -156,7 +157,7 @@ SCENARIO("a node whose shard was taken while it slept has no lease before it has
   }
   GIVEN("nobody who took anything, and claims that are told under a lease that is over") {
     const auto until = node.lease_until;
-    caf::anon_send(node.services.cluster, claimed_told{{5}, {node.boot() - 1}});
+    caf::anon_send(node.services.cluster, claimed_told{{node.head(5)}, {node.boot() - 1}});
     node.run();
     THEN("the lease is gone until a beat has looked") {
       REQUIRE(node.lease_until < until);
@@ -246,13 +247,54 @@ SCENARIO("a beat counts only while its lease is valid and its clock is trusted")
   const boot_ms now{node.boot()};
   caf::anon_send(node.services.claims, beat_told{nobody, now, {now.value - 1}, true});
   node.run();
-  REQUIRE(node.owns.empty());
+  REQUIRE(node.head(0).owner.empty());
   caf::anon_send(node.services.claims, beat_told{nobody, now, {now.value + 500}, false});
   node.run();
-  REQUIRE(node.owns.empty());
+  REQUIRE(node.head(0).owner.empty());
   caf::anon_send(node.services.claims, beat_told{nobody, now, {now.value + 500}, true});
   node.run();
-  REQUIRE(node.owns.size() == 1);
+  REQUIRE(node.head(0).owner == "n1");
+}
+
+SCENARIO("nobody works on a shard that the cluster does not mind") {
+  small_node node;
+  caf::anon_send_exit(node.services.cluster, caf::exit_reason::kill);
+  node.run();
+  node.start_claims();
+  const boot_ms now{node.boot()};
+  const auto nobody = std::make_shared<const membership>(times);
+  caf::anon_send(node.services.claims, beat_told{nobody, now, {now.value + 500}, true});
+  node.run();
+  REQUIRE(node.head(0).owner == "n1");
+  CHECK(node.owns.empty());
+  CHECK(node.users.empty());
+  WHEN("it minds one") {
+    caf::anon_send(node.services.claims, held_told{{0}});
+    node.run();
+    THEN("the shard's supervisor is told") { CHECK(node.users == std::vector<shard_id>{0}); }
+  }
+}
+
+SCENARIO("after a lapse the table is looked at after the beat, so that no claim comes between the two") {
+  small_node node;
+  node.start_claims();
+  node.advance(200ms);
+  node.stop_for(2s);
+  const auto seen = node.table.heartbeats(100ms).at(0);
+  const auto lapsed = node.lease_until;
+  bool taken = false;
+  node.watch.before_beat = [&] {
+    if (std::exchange(taken, true)) return;
+    const auto head = node.head(5);
+    const auto outcome =
+        node.table.claim({{5, head.epoch, head.incarnation, seen.counter}}, {"n2", 1}, 100ms, 100ms).at(0);
+    REQUIRE(outcome.status == claim_status::claimed);
+  };
+  node.advance(110ms);
+  REQUIRE(taken);
+  REQUIRE_FALSE(node.disowned.empty());
+  CHECK(node.disowned.front() == 5);
+  CHECK(node.lease_until == lapsed);
 }
 
 SCENARIO("who has ended is forgotten") {

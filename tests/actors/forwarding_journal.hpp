@@ -49,7 +49,7 @@ class forwarding_journal : public journal {
     inner.save_snapshot(shard, snapshot, within);
   }
   void heartbeat(const node_identity& self, deadline within) override {
-    before(call::read);
+    before(call::beat);
     inner.heartbeat(self, within);
   }
   std::vector<node_heartbeat> heartbeats(deadline within) override {
@@ -66,7 +66,7 @@ class forwarding_journal : public journal {
   }
 
  protected:
-  enum class call : std::uint8_t { append, claim, read };  ///< read: every one that throws when it fails
+  enum class call : std::uint8_t { append, claim, beat, read };  ///< read: every other one that throws when it fails
   virtual void before(call what) = 0;
 
   memory_journal inner;

@@ -10,6 +10,7 @@ namespace sb::test {
 /// What a test wants to happen right before a call; it may throw storage_unavailable or block.
 struct journal_watch {
   std::function<void()> before_claim = [] {};
+  std::function<void()> before_beat = [] {};
   std::function<void(const stream_id& after)> before_names = [](const stream_id&) {};
   std::function<void()> before_rows = [] {};
   std::function<void(shard_id, const std::vector<stream_id>&)> before_streams = [](shard_id, const auto&) {};
@@ -20,6 +21,8 @@ class watched_journal final : public forwarding_journal {
  public:
   watched_journal(std::shared_ptr<memory_store> store, const journal_watch& watch)
       : forwarding_journal{std::move(store)}, watch_{watch} {}
+
+  memory_journal& table() { return inner; }
 
   std::vector<stream_history> read_streams(shard_id shard, const std::vector<stream_id>& streams,
                                            deadline within) override {
@@ -40,6 +43,7 @@ class watched_journal final : public forwarding_journal {
  private:
   void before(call what) override {
     if (what == call::claim) watch_.before_claim();
+    if (what == call::beat) watch_.before_beat();
   }
 
   const journal_watch& watch_;

@@ -34,6 +34,10 @@ SCENARIO("a node is dead when its counter stood still for the whole TTL on our c
     members.observe({{"n2", 9, 1}}, {15'000});
     CHECK(members.dead("n2", 9, {16'000}));
   }
+  WHEN("a shard has a later incarnation, of which no beat was read yet") {
+    CHECK_FALSE(members.dead("n2", 10, {16'000}));
+    CHECK(members.counter("n2") == 1);
+  }
   WHEN("a later incarnation beats") {
     members.observe({{"n2", 10, 1}}, {11'000});
     THEN("the former one is over, the new one lives") {
@@ -76,7 +80,7 @@ TEST_CASE("which shards are claimed, and which are given up") {
     std::set<shard_id> held;
     bool wanted;
     bool taken;
-    std::int64_t beat_seen = 0;
+    std::optional<std::int64_t> counter_seen = std::nullopt;
   };
   const auto one = GENERATE(values<row>({
       {"released", head(1, "", 0), {}, true, false},
@@ -90,8 +94,9 @@ TEST_CASE("which shards are claimed, and which are given up") {
       {"of a dead node, though held: given up before it is claimed", head(1, "n2", 9), {1}, false, true},
       {"of a live node", head(1, "n3", 4), {}, false, false},
       {"of a live node, though held", head(1, "n3", 4), {1}, false, true},
-      {"of an earlier life of a live node", head(1, "n3", 3), {}, true, false},
-      {"of a node that is not known for long", head(1, "n4", 1), {}, true, false},
+      {"of an earlier life of a live node", head(1, "n3", 3), {}, true, false, 8},
+      {"of a life of a dead node that began since: alive", head(1, "n2", 10), {}, false, false},
+      {"of a node that was never seen: only while it has no counter", head(1, "n4", 1), {}, true, false, 0},
   }));
   CAPTURE(one.name);
   CHECK(taken_away({one.head}, self, one.held) == (one.taken ? std::vector<shard_id>{1} : std::vector<shard_id>{}));
@@ -101,5 +106,5 @@ TEST_CASE("which shards are claimed, and which are given up") {
   CHECK(claims.front().shard == 1);
   CHECK(claims.front().epoch_seen == 3);
   CHECK(claims.front().incarnation_seen == one.head.incarnation);
-  CHECK(claims.front().beat_seen == one.beat_seen);
+  CHECK(claims.front().counter_seen == one.counter_seen);
 }

@@ -60,6 +60,7 @@ void database::keep(const journal_row& row) {
       order.organization = key.organization;
       belongs_to_a_day_that_is_here(*fact, time_.wall());
       evolve(order.state, *fact, row.at);
+      order.history.emplace_back(*fact, row.at);
       stored.what = std::move(*fact);
     } else if (key.kind == entity_kind::book) {
       auto fact = decode_risk_event(event, why);
@@ -105,6 +106,17 @@ const order_state& database::order(const order_id& id) const {
   static const order_state none;
   const auto found = orders_.find(id);
   return found == orders_.end() ? none : found->second.state;
+}
+
+order_state database::order_at(const order_id& id, std::int64_t version) const {
+  order_state state;
+  const auto found = orders_.find(id);
+  if (found == orders_.end()) return state;
+  for (const auto& [fact, at] : found->second.history) {
+    if (state.version == version) break;
+    evolve(state, fact, at);
+  }
+  return state;
 }
 
 const risk_book& database::book(organization_id organization) const {

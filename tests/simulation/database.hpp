@@ -40,6 +40,7 @@ class database {
 
   void stall(std::int64_t ms) { stalled_until_ = std::max(stalled_until_, time_.now() + ms); }
   void restart(std::int64_t ms) { down_until_ = std::max(down_until_, time_.now() + ms); }
+  bool stalls() const { return !down() && time_.now() < stalled_until_; }
   bool down() const { return time_.now() < down_until_; }
   /// When a statement that arrives now is executed.
   std::int64_t answers_at() const { return std::max(time_.now(), stalled_until_); }
@@ -55,8 +56,11 @@ class database {
   struct stored_order {
     organization_id organization;
     order_state state;
+    std::vector<std::pair<order_event, wall_ms>> history;
   };
   const order_state& order(const order_id& id) const;
+  /// What the first `version` events make of it.
+  order_state order_at(const order_id& id, std::int64_t version) const;
   const risk_book& book(organization_id organization) const;
   std::int64_t version(const stream_id& stream) const;
   const std::map<order_id, stored_order>& orders() const { return orders_; }

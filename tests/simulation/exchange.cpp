@@ -15,6 +15,13 @@ constexpr std::int64_t very_late_ms = 30'000;
 
 }  // namespace
 
+money worst_price(const order_command& command) {
+  if (command.type == order_type::limit) return command.price;
+  constexpr std::int64_t whole = 10'000;  // the protection is in hundredths of a percent
+  const auto scaled = command.reference_price.ticks * (whole + command.market_protection);
+  return {scaled / whole + (scaled % whole == 0 ? 0 : 1)};
+}
+
 void exchange::take(const broker_call& call, answer_to done) {
   world_.record.note(world_.time.now(), "broker", call.order.id, static_cast<std::int64_t>(call.what),
                      call.incarnation);
@@ -107,6 +114,7 @@ void exchange::arrive(const sending& what) {
   made.organization = call.order.organization;
   made.client_id = id;
   made.command = call.command;
+  made.beyond_every_window = beyond_every_window;
   auto& order = orders_[id].emplace_back(std::move(made));
   world_.record.note(world_.time.now(), "accepted", id, order.broker_order_id);
   const auto& c = order.command;
@@ -180,7 +188,8 @@ void exchange::fill(const order_id& id, std::int64_t quantity, bool reported) {
   if (order.is != is::working) return;
   quantity = std::min(quantity, order.command.quantity - order.filled);
   if (quantity <= 0) return;
-  const auto reserved_at = reserve_price(order.command);
+  nothing_released_trades(world_, order);
+  const auto reserved_at = worst_price(order.command);
   const auto slip =
       world_.chance.chance(50) ? 2 * money::unit : -money::unit;  // some fills are worse than was reserved
   const broker_fill made{

@@ -12,6 +12,10 @@ namespace sb::simulation {
 
 class world;
 
+/// The worst price at which an order can be expected to fill: what it has to be reserved at. Said here a second time,
+/// so that a mistake of the product's own valuation shows.
+money worst_price(const order_command& command);
+
 /// One order as the broker has it.
 struct exchange_order {
   std::string broker_order_id;
@@ -22,7 +26,8 @@ struct exchange_order {
   std::string code;
   std::vector<broker_fill> fills;
   std::int64_t filled = 0;
-  std::int64_t channel_free = 0;  ///< what the broker says of one order arrives in the order in which it was said
+  bool beyond_every_window = false;  ///< it arrived later than anybody had to wait for
+  std::int64_t channel_free = 0;     ///< what the broker says of one order arrives in the order in which it was said
 };
 
 /// The broker and its market: outlives every node, answers badly, fills as it likes. In one of two modes: it enforces

@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, fault_count> fault_words{
     "claim_unclear",      "hint_lost",        "read_failed",        "broker_rejects",       "broker_slow",
     "broker_hangs",       "broker_drops",     "broker_late",        "broker_not_reached",   "broker_answer_unclear",
     "fill_doubled",       "database_stalled", "database_restarted", "node_killed",          "node_paused",
-    "clock_jumped",       "entity_crashed",   "shard_handed_over"};
+    "node_cut_off",       "clock_jumped",     "entity_crashed",     "shard_handed_over"};
 constexpr std::array<std::string_view, saga_step_count> step_words{
     "requesting", "asked", "reserved", "sent", "unknown", "working", "canceling", "settling", "absent", "closed"};
 
@@ -46,6 +46,7 @@ constexpr unsigned occasions(fault what) {
     case f::database_restarted:
     case f::node_killed:
     case f::node_paused:
+    case f::node_cut_off:
     case f::clock_jumped:
     case f::entity_crashed:
     case f::shard_handed_over:
@@ -82,6 +83,7 @@ void hunt_for_absent_orders(swarm& config, dice& chance) {
   config.grace_ms = chance.between(2'000, 6'000);
   config.late_max_ms = config.grace_ms - 1'000;
   config.stopped_per_mille = 700;
+  config.orders = chance.between(8, 22);
   config.faults_for_ms = chance.between(40'000, 90'000);
   set(f::broker_drops, 300);
   if (chance.chance(500)) set(f::broker_late, 300);
@@ -108,8 +110,10 @@ swarm draw_swarm(dice& chance) {
   config.broker_enforces_ids = chance.chance(600);
   config.small_snapshots = chance.chance(500);
   config.clocks_differ = chance.chance(500);
-  config.orders = chance.between(4, 22);
-  config.faults_for_ms = chance.between(5'000, 60'000);
+  // Most faults need few orders to show, and many small runs differ more than few large ones.
+  const bool small = chance.chance(500);
+  config.orders = small ? chance.between(1, 5) : chance.between(4, 22);
+  config.faults_for_ms = small ? chance.between(4'000, 16'000) : chance.between(5'000, 60'000);
   if (chance.chance(400)) {
     config.grace_ms = chance.between(3'000, 12'000);
     config.late_max_ms = config.grace_ms - 1'000;
@@ -127,7 +131,7 @@ swarm draw_swarm(dice& chance) {
   }
   config.midnight_after_ms = chance.chance(300) ? chance.between(1'000, config.faults_for_ms)
                                                 : config.faults_for_ms + chance.between(400'000, 700'000);
-  if (!calm && chance.chance(180)) hunt_for_absent_orders(config, chance);
+  if (!calm && chance.chance(220)) hunt_for_absent_orders(config, chance);
   return config;
 }
 

@@ -37,11 +37,12 @@ enum class fault : std::uint8_t {
   database_restarted,
   node_killed,
   node_paused,
+  node_cut_off,  ///< from PostgreSQL alone: it runs on, and others take what it had
   clock_jumped,  ///< a node's wall clock is set, forward or back, and right again some time later
   entity_crashed,
   shard_handed_over,
 };
-constexpr std::size_t fault_count = 28;
+constexpr std::size_t fault_count = 29;
 constexpr fault first_timed_fault = fault::database_stalled;
 std::string_view word(fault what);
 std::optional<fault> fault_from(std::string_view text);

@@ -85,14 +85,36 @@ void what_was_voided_is_never_reserved(const database& db, const risk_event& fac
 void only_what_is_authorized_is_sent(const world& all, const broker_call& call) {
   const auto& id = call.order.id;
   const auto& order = all.db.order(id);
-  if (order.status == order_status::none || order.command.quantity != call.command.quantity) {
-    broken("I4", id + " is sent, and its intent is not stored");
+  if (order.status == order_status::none || order.command != call.command) {
+    broken("I4", id + " is sent, and that is not what is stored");
   }
-  const auto& reservations = all.db.book(call.order.organization).reservations;
-  const auto found = reservations.find(id);
-  if (found == reservations.end() || found->second.quantity != call.command.quantity) {
-    broken("I4", id + " is sent, and no reservation for it is stored");
+  if (all.time.now() > call.not_after.value) broken("I4", id + " is sent after its window");
+  const auto& book = all.db.book(call.order.organization);
+  const auto found = book.reservations.find(id);
+  if (found == book.reservations.end()) broken("I4", id + " is sent, and no reservation for it is stored");
+  const auto& held = found->second;
+  const auto& c = order.command;
+  // The call may have waited while the order was ended; then the broker was told to block the id.
+  const bool ended = all.config.broker_enforces_ids && is_closed(order.status);
+  if (held.state != reservation_state::held && !ended) broken("I4", id + " is sent, and nothing is held for it");
+  if (held.quantity != c.quantity || held.user != c.user || held.account != c.account || held.price < worst_price(c)) {
+    broken("I4", id + " is sent, and what is reserved is for another order");
   }
+  const auto limits = book.limits.find({scope_kind::account, c.account.value});
+  if (limits == book.limits.end()) return;
+  for (const auto& one : limits->second) {
+    if (one.type != limit_type::allowed_symbols) continue;
+    if (std::find(one.words.begin(), one.words.end(), c.symbol) != one.words.end()) continue;
+    broken("I1", id + " is sent, and its account may not trade " + c.symbol);
+  }
+}
+
+void nothing_released_trades(const world& all, const exchange_order& order) {
+  const auto& reservations = all.db.book(order.organization).reservations;
+  const auto found = reservations.find(order.client_id);
+  const bool held = found != reservations.end() && found->second.state == reservation_state::held;
+  if (held || order.beyond_every_window) return;
+  broken("I6", "the broker fills " + order.client_id + ", and what was held for it is released");
 }
 
 void reaches_the_broker_once(const world& all, const order_id& id) {
@@ -113,6 +135,41 @@ void only_what_is_stored_is_told(const world& all, const entity_key& key, std::i
   if (version <= stored) return;
   broken("I17", "an answer tells version " + std::to_string(version) + " of " + stream_of(key) +
                     ", and the journal has " + std::to_string(stored));
+}
+
+void told_as_it_is_stored(const database& db, const order_id& id, const order_answer& told) {
+  const auto& order = told.order;
+  const auto stored = db.order_at(id, order.version);
+  const auto same = [](const order_state& a, const order_state& b) {
+    return a.version == b.version && a.status == b.status && a.command == b.command && a.fingerprint == b.fingerprint &&
+           a.cancel_requested == b.cancel_requested && a.broker_order_id == b.broker_order_id &&
+           a.reason_code == b.reason_code && a.denied_because == b.denied_because && a.violations == b.violations &&
+           a.filled_quantity == b.filled_quantity && a.filled_value == b.filled_value && a.fill_ids == b.fill_ids;
+  };
+  const bool pending = stored.cancel_requested && !is_closed(stored.status);
+  if (told.id == id && same(order, stored) && told.cancel_pending == pending) return;
+  broken("I17", id + " is told as " + std::string{word(order.status)} + " in version " + std::to_string(order.version) +
+                    ", and the journal makes it " + std::string{word(stored.status)});
+}
+
+void snapshot_equals_its_history(const database& db, organization_id organization, const stored_snapshot& snapshot) {
+  std::string why;
+  const auto stored = decode_snapshot(snapshot.body, why);
+  if (!stored) broken("I10", "unreadable snapshot: " + why);
+  if (stored->version != snapshot.version) broken("I10", "a snapshot has another version than it says");
+  if (db.book(organization).version == snapshot.version) {
+    if (*stored == db.book(organization)) return;
+    broken("I10", "the snapshot of " + snapshot.stream + " is not what its history makes of it");
+  }
+  risk_book folded;
+  folded.organization = organization;
+  for (const auto& one : db.facts()) {
+    const auto* fact = std::get_if<risk_event>(&one.what);
+    if (fact == nullptr || one.key->organization != organization || folded.version == snapshot.version) continue;
+    evolve(folded, *fact);
+  }
+  if (*stored == folded) return;
+  broken("I10", "the snapshot of " + snapshot.stream + " is not what its history makes of it");
 }
 
 void no_answer_is_older_than_its_question(const entity_key& key, std::int64_t version, std::int64_t before) {
@@ -185,16 +242,13 @@ void every_answer_has_its_intent(const world& all) {
 void every_broker_order_was_intended_once(const world& all) {
   for (const auto& [id, at_broker] : all.market.orders()) {
     if (at_broker.size() != 1) broken("I5", "the broker has " + std::to_string(at_broker.size()) + " orders " + id);
-    const auto& one = at_broker.front();
-    const auto& order = all.db.order(id);
-    if (order.command.quantity != one.command.quantity || order.command.symbol != one.command.symbol ||
-        order.command.direction != one.command.direction) {
+    if (all.db.order(id).command != at_broker.front().command) {
       broken("I4", "the broker's order " + id + " is not the one that was intended");
     }
   }
 }
 
-void nothing_released_trades(const world& all) {
+void nothing_works_at_the_broker(const world& all) {
   for (const auto& [id, at_broker] : all.market.orders()) {
     for (const auto& one : at_broker) {
       if (one.is == broker_view::state::working) broken("I6", id + " still works at the broker");
@@ -274,18 +328,7 @@ void snapshots_equal_their_history(world& all) {
   for (const auto organization : all.clients.organizations()) {
     const auto key = book_key(organization);
     const auto history = all.db.store().read_streams(shard_of(key), {stream_of(key)}, {}).front();
-    if (!history.snapshot) continue;
-    std::string why;
-    const auto stored = decode_snapshot(history.snapshot->body, why);
-    if (!stored) broken("I10", "unreadable snapshot: " + why);
-    risk_book folded;
-    folded.organization = organization;
-    each_fact<risk_event>(all, [&](const stored_fact& one, const risk_event& fact) {
-      if (one.key->organization == organization && folded.version < history.snapshot->version) evolve(folded, fact);
-    });
-    if (!(*stored == folded)) {
-      broken("I10", "the snapshot of " + stream_of(key) + " is not what its history makes of it");
-    }
+    if (history.snapshot) snapshot_equals_its_history(all.db, organization, *history.snapshot);
   }
 }
 
@@ -401,7 +444,7 @@ void require_all_invariants(world& all) {
   every_order_ends_once(all);
   every_answer_has_its_intent(all);
   every_broker_order_was_intended_once(all);
-  nothing_released_trades(all);
+  nothing_works_at_the_broker(all);
   the_journal_has_no_gap(all);
   positions_equal_the_brokers(all);
   snapshots_equal_their_history(all);

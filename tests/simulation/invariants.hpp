@@ -19,6 +19,7 @@
 namespace sb::simulation {
 
 class database;
+struct exchange_order;
 class world;
 
 // ---- while it happens ----------------------------------------------------------------------------------------------
@@ -33,8 +34,11 @@ void belongs_to_a_day_that_is_here(const order_event& fact, wall_ms now);
 void rolls_to_a_day_that_is_here(const risk_book& before, const risk_event& fact, wall_ms now);
 /// Void: an attempt that an order was told is closed is closed for good.
 void what_was_voided_is_never_reserved(const database& db, const risk_event& fact);
-/// I4: its intent and a reservation for it are stored.
+/// I4: what is sent is what was stored, it is reserved at the worst price that it may fill at, for whoever pays, and it
+/// is sent within its window; I1: its account may trade the symbol.
 void only_what_is_authorized_is_sent(const world& all, const broker_call& call);
+/// I6: what fills is still held, except of an order that arrived beyond every window.
+void nothing_released_trades(const world& all, const exchange_order& order);
 /// I5
 void reaches_the_broker_once(const world& all, const order_id& id);
 /// I6. With a broker that has only a tag an absent order may arrive, but only from a sender that was stopped
@@ -42,6 +46,10 @@ void reaches_the_broker_once(const world& all, const order_id& id);
 void what_was_released_is_never_accepted(const world& all, const entity_key& order, bool beyond_every_window);
 /// I17
 void only_what_is_stored_is_told(const world& all, const entity_key& key, std::int64_t version);
+/// I17: the order as it is told is what the journal makes of it at that version.
+void told_as_it_is_stored(const database& db, const order_id& id, const order_answer& told);
+/// I10, when it is saved.
+void snapshot_equals_its_history(const database& db, organization_id organization, const stored_snapshot& snapshot);
 /// I14: `before` is the version that was stored when the question was asked, wherever it went.
 void no_answer_is_older_than_its_question(const entity_key& key, std::int64_t version, std::int64_t before);
 /// One key, one command; I3: and it is stored.
@@ -52,7 +60,7 @@ void no_reservation_exceeds_a_limit(const world& all);        ///< I1, and every
 void every_order_ends_once(const world& all);                 ///< I2
 void every_answer_has_its_intent(const world& all);           ///< I3
 void every_broker_order_was_intended_once(const world& all);  ///< I4, I5
-void nothing_released_trades(const world& all);               ///< I6
+void nothing_works_at_the_broker(const world& all);           ///< I6
 void the_journal_has_no_gap(world& all);                      ///< I7, I8
 void positions_equal_the_brokers(const world& all);           ///< I9
 void snapshots_equal_their_history(world& all);               ///< I10

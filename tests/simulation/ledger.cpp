@@ -37,15 +37,17 @@ std::array<limit_scope, 3> ledger::scopes_of(user_id user, account_id account) c
 
 void ledger::take(const risk_event& fact, bool ends_row) {
   const bool may_exceed = std::holds_alternative<facts_settled>(fact) || std::holds_alternative<limits_set>(fact);
-  const auto before = may_exceed ? exceeded() : std::set<limit_scope>{};
+  const auto before = may_exceed ? exceeded() : std::set<counted_limit>{};
   std::visit([&](const auto& one) { take(one); }, fact);
   if (may_exceed) {
-    for (const auto scope : exceeded()) {
-      if (!before.contains(scope)) unstated_.insert(scope);
+    for (const auto& one : exceeded()) {
+      if (!before.contains(one)) unstated_.insert(one);
     }
   }
   if (ends_row && !unstated_.empty()) {
-    throw broken_invariant{"I1", text(*unstated_.begin()) + " was taken over its daily value, and no overrun says so"};
+    const auto& [scope, type] = *unstated_.begin();
+    throw broken_invariant{"I1",
+                           text(scope) + " was taken over its " + std::string{word(type)} + ", and no overrun says so"};
   }
 }
 
@@ -95,9 +97,7 @@ void ledger::take(const day_rolled& fact) {
   }
 }
 
-void ledger::take(const limit_overrun& fact) {
-  if (fact.type == limit_type::daily_value) unstated_.erase(fact.scope);
-}
+void ledger::take(const limit_overrun& fact) { unstated_.erase({fact.scope, fact.type}); }
 
 scope_usage ledger::usage(limit_scope scope) const {
   scope_usage now;
@@ -129,11 +129,12 @@ std::set<limit_scope> ledger::scopes() const {
   return all;
 }
 
-std::set<limit_scope> ledger::exceeded() const {
-  std::set<limit_scope> over;
+std::set<ledger::counted_limit> ledger::exceeded() const {
+  std::set<counted_limit> over;
   for (const auto& [scope, limits] : limits_) {
+    const auto now = usage(scope);
     for (const auto& one : limits) {
-      if (one.type == limit_type::daily_value && counted(usage(scope), one.type) > one.value) over.insert(scope);
+      if (!is_word_list(one.type) && counted(now, one.type) > one.value) over.insert({scope, one.type});
     }
   }
   return over;

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "domain/limits/risk_book.hpp"
@@ -42,8 +43,9 @@ class ledger {
   void take(const attempt_closed&) {}
 
   std::array<limit_scope, 3> scopes_of(user_id user, account_id account) const;
-  /// Scopes whose daily value is over its limit now.
-  std::set<limit_scope> exceeded() const;
+  using counted_limit = std::pair<limit_scope, limit_type>;
+  /// Limits on what is counted whose usage is beyond them now.
+  std::set<counted_limit> exceeded() const;
 
   organization_id organization_;
   trading_day day_;
@@ -51,7 +53,7 @@ class ledger {
   std::map<limit_scope, std::map<trading_day, std::int64_t>> used_;
   std::map<limit_scope, std::int64_t> reservations_today_;
   std::map<limit_scope, std::vector<limit>> limits_;
-  std::set<limit_scope> unstated_;  ///< taken over their limit in this row, and no overrun says so
+  std::set<counted_limit> unstated_;  ///< exceeded since this row, and no overrun says so
 };
 
 }  // namespace sb::simulation

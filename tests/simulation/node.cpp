@@ -4,6 +4,7 @@
 
 #include "runtime/book_entity.hpp"
 #include "runtime/order_entity.hpp"
+#include "tests/simulation/invariants.hpp"
 #include "tests/simulation/world.hpp"
 
 namespace sb::simulation {
@@ -41,7 +42,7 @@ void node::start() {
 
 void node::kill() {
   world_.record.note(world_.time.now(), "kill", name_);
-  alive_ = paused_ = blind_ = false;
+  alive_ = paused_ = blind_ = claiming_ = false;
   step_at_ = 0;
   ++life_;
   frozen_.clear();
@@ -200,6 +201,7 @@ node::slot* node::find(shard_id id, const stream_id& stream, std::uint64_t host)
 std::int64_t node::broker_queue(const broker_out& waiting) {
   auto& chance = world_.chance;
   const bool place = waiting.call.what == broker_verb::place;
+  if (place) may_pause_here();
   if (place && world_.crashes_now()) {
     const auto queued = chance.between(100, 800);
     later(chance.between(0, 10), [this, key = waiting.call.order] {
@@ -212,7 +214,7 @@ std::int64_t node::broker_queue(const broker_out& waiting) {
     });
     return queued;
   }
-  if (chance.chance(place ? 700 : 500)) return chance.between(0, 3);
+  if (chance.chance(place ? 600 : 500)) return chance.between(0, 3);
   return place ? chance.between(5, 90) : chance.between(20, 2'500);
 }
 
@@ -246,7 +248,8 @@ void node::perform(shard_id id, slot& entry, outputs& out) {
       later(set->after_ms + world_.chance.between(0, 50),
             [=, this, host = entry.host, alarm_id = set->id] { fire(id, stream, host, alarm_id, due); });
     } else if (const auto* snapshot = std::get_if<snapshot_out>(&item)) {
-      if (world_.db.reachable()) world_.db.store().save_snapshot(id, snapshot->snapshot, {});
+      snapshot_equals_its_history(world_.db, entry.key.organization, snapshot->snapshot);
+      if (reaches_database()) world_.db.store().save_snapshot(id, snapshot->snapshot, {});
     } else if (const auto* failure = std::get_if<fail_out>(&item)) {
       end_entity(id, entry, failure->why);
     }

@@ -21,6 +21,8 @@ namespace sb::simulation {
 
 class world;
 
+constexpr std::int64_t statement_deadline_ms = 5'000;
+
 /// A process: the real writer, entities, settlement, projection and membership, moved by a shard and a router that do
 /// what the actors do. A kill takes all of it; a pause freezes it while the clocks go on.
 class node {
@@ -37,6 +39,8 @@ class node {
   void kill();
   void pause();
   void resume();
+  /// Its connections to PostgreSQL hang, until then; the rest of it goes on.
+  void cut_off(std::int64_t until) { cut_off_until_ = until; }
   bool alive() const { return alive_; }
   bool paused() const { return paused_; }
   bool serves(shard_id shard) const { return alive_ && shards_.contains(shard); }
@@ -112,12 +116,20 @@ class node {
 
   // ---- cluster ----
   void beat();
-  void claim_what_is_free(const std::vector<shard_head>& heads);
+  void renew_lease(boot_ms began, bool clock_trusted);
+  void look_at_the_others(bool clock_trusted);
+  void claim_what_is_free(boot_ms as_of);
+  void hold(const std::vector<claim_outcome>& outcomes, boot_ms lease_until);
   void tick();
   void own(const shard_head& head);
   bool is_mine(shard_id id) const { return id < shards_per_role ? roles_.user : roles_.trade; }
+  bool reaches_database() const;
   bool read_fails();
   bool read_fails(shard_id id);
+  /// A statement of this node's: hangs as long as PostgreSQL does, up to its deadline.
+  void query(std::function<void()> answered, std::function<void()> failed);
+  /// The process is stopped between two of its steps, in a run in which processes are stopped at all.
+  void may_pause_here();
 
   // ---- settlement and projection ----
   template <class Input>
@@ -137,6 +149,7 @@ class node {
   node_roles roles_;
   std::int64_t clock_error_ms_;
   std::int64_t clock_jump_ms_ = 0;
+  std::int64_t cut_off_until_ = 0;
   std::uint64_t life_ = 0;  ///< counts starts
   bool alive_ = false;
   bool paused_ = false;
@@ -152,6 +165,7 @@ class node {
   std::unique_ptr<node_clock> clock_;
   std::set<shard_id> owned_;
   bool blind_ = false;
+  bool claiming_ = false;  ///< a claim is on its way, or its answer is
   std::map<shard_id, running_shard> shards_;
   std::uint64_t last_token_ = 0;
   struct write_origin {

@@ -96,7 +96,8 @@ void node::send_append(append_step what) {
       for (const auto& row : part.rows) world_.struck_row(kind, row);
     }
   };
-  tell_later(5'000, all(append_status::unknown_commit));  // the statement deadline
+  tell_later(statement_deadline_ms, all(append_status::unknown_commit));
+  if (world_.time.now() < cut_off_until_) return;  // it never arrives
   if (world_.strikes(fault::append_lost)) {
     count(fault::append_lost);
     return tell_later(chance.between(0, 5'000), all(append_status::unknown_commit));
@@ -146,7 +147,8 @@ void node::send_append(append_step what) {
   };
   const auto life = life_;
   const auto answer_here = [this, life, tell_later](std::int64_t delay, std::vector<append_outcome> outcomes) {
-    if (alive_ && life == life_) tell_later(delay, std::move(outcomes));
+    const bool heard = world_.time.now() >= cut_off_until_;
+    if (alive_ && life == life_ && heard) tell_later(delay, std::move(outcomes));
   };
   const auto sent = std::make_shared<statement>(statement{world_, std::move(what.parts), answer_here, back, told});
   world_.time.after(there, [sent] { sent->arrive(sent); });
@@ -162,8 +164,8 @@ void node::send_claim(claim_step what) {
   for (const auto& shard : what.shards) {
     if (struck) world_.struck_shard(fault::claim_unclear, shard.shard);
   }
-  const bool unclear = struck || !world_.db.reachable();
-  const bool applied = world_.db.reachable() && (!unclear || chance.chance(500));
+  const bool unclear = struck || !reaches_database();
+  const bool applied = reaches_database() && (!unclear || chance.chance(500));
   std::vector<claim_outcome> outcomes;
   if (applied) outcomes = world_.db.claim(what.shards, {name_, incarnation_});
   if (unclear) {

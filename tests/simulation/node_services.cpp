@@ -18,82 +18,135 @@ constexpr std::int32_t rows_max = 7;  ///< a page of rows; small, so that there 
 
 }  // namespace
 
+bool node::reaches_database() const { return world_.db.reachable() && world_.time.now() >= cut_off_until_; }
+
 bool node::read_fails() {
-  if (!world_.db.reachable()) return true;
+  if (!reaches_database()) return true;
   if (!world_.strikes(fault::read_failed)) return false;
   world_.struck_node(fault::read_failed, *this);
   return true;
 }
 
 bool node::read_fails(shard_id id) {
-  if (!world_.db.reachable()) return true;
+  if (!reaches_database()) return true;
   if (!world_.strikes(fault::read_failed)) return false;
   world_.struck_shard(fault::read_failed, id);
   return true;
 }
 
+void node::query(std::function<void()> answered, std::function<void()> failed) {
+  const auto now = world_.time.now();
+  if (world_.db.down()) return failed();
+  const auto when = std::max(world_.db.answers_at(), cut_off_until_);
+  if (when == now) return answered();
+  const bool in_time = when - now <= statement_deadline_ms && now >= cut_off_until_;
+  later(in_time ? when - now : statement_deadline_ms, in_time ? std::move(answered) : std::move(failed));
+}
+
+void node::may_pause_here() {
+  if (paused_ || !world_.pauses_now()) return;
+  world_.struck_node(fault::node_paused, *this);
+  pause();
+  const auto ms = world_.chance.between(200, 24'000);
+  world_.time.after(ms, [this] { resume(); });
+}
+
 // ---- cluster -------------------------------------------------------------------------------------------------------
 
+/// Its statements one by one, as in the product, so that a pause or another node's claim comes between any two.
 void node::beat() {
   later(beat_ms, [this] { beat(); });
   const boot_ms began{world_.time.now()};
-  later(world_.chance.between(0, 20), [this, began] {
-    if (read_fails()) {
-      blind_ = true;
-      return;
-    }
-    const boot_ms now{world_.time.now()};
-    auto& store = world_.db.store();
+  const auto blind = [this] { blind_ = true; };
+  later(world_.chance.between(0, 20), [this, began, blind] {
+    if (read_fails() && !world_.db.stalls()) return blind();
     const auto system = system_clock();
-    const auto skew = system.value - world_.time.wall().value;
-    const bool trusted = skew <= skew_max_ms && skew >= -skew_max_ms;
-    const node_identity self{name_, incarnation_};
-    store.heartbeat(self, {});
-    const auto heads = store.heads(world_.shards, {});
-    // As in the product: nobody takes a shard from a node whose lease holds.
-    const bool lapsed = now.value > lease_->until().value;
-    if (const auto taken = taken_away(heads, self, owned_); lapsed && !taken.empty()) {
-      writer_events events;
-      for (const auto id : taken) writer_->disown(id, events);
-      return tell(std::move(events));  // no lease before they are gone
-    }
-    if (trusted) {
-      clock_->trust(system, now);
-      lease_->renewed(began);
-    }
-    if (std::exchange(blind_, false)) members_->blind(now);
-    members_->observe(store.heartbeats({}), now);
-    if (!trusted) return;
-    for (auto& in : std::exchange(reports_, {})) take_report(std::move(in));
-    claim_what_is_free(heads);
+    const boot_ms shown_at{world_.time.now()};
+    query(
+        [this, began, system, shown_at] {
+          const auto skew = system.value - world_.wall_at(shown_at).value;
+          const bool trusted = skew <= skew_max_ms && skew >= -skew_max_ms;
+          if (trusted) clock_->trust(system, shown_at);
+          world_.db.store().heartbeat({name_, incarnation_}, {});
+          may_pause_here();
+          later(world_.chance.between(0, 2), [this, began, trusted] { renew_lease(began, trusted); });
+        },
+        blind);
   });
 }
 
-void node::claim_what_is_free(const std::vector<shard_head>& heads) {
+/// As in the product: nobody takes a shard from a node whose lease holds, so the table is looked at after a lapse only.
+void node::renew_lease(boot_ms began, bool clock_trusted) {
+  const bool lapsed = world_.time.now() > lease_->until().value;
+  if (!clock_trusted || !lapsed) {
+    if (clock_trusted) lease_->renewed(began);
+    return look_at_the_others(clock_trusted);
+  }
+  query(
+      [this, began] {
+        const auto taken = taken_away(world_.db.store().heads(world_.shards, {}), {name_, incarnation_}, owned_);
+        writer_events events;
+        for (const auto id : taken) writer_->disown(id, events);
+        tell(std::move(events));
+        may_pause_here();
+        later(world_.chance.between(0, 2), [this, began, all_held = taken.empty()] {
+          if (all_held) lease_->renewed(began);
+          look_at_the_others(true);
+        });
+      },
+      [this] { blind_ = true; });
+}
+
+void node::look_at_the_others(bool clock_trusted) {
+  const auto blind = [this] { blind_ = true; };
+  query(
+      [this, clock_trusted] {
+        const boot_ms now{world_.time.now()};
+        if (std::exchange(blind_, false)) members_->blind(now);
+        members_->observe(world_.db.store().heartbeats({}), now);
+        if (!clock_trusted) return;
+        for (auto& in : std::exchange(reports_, {})) take_report(std::move(in));
+        later(world_.chance.between(0, 2), [this, now] { claim_what_is_free(now); });
+      },
+      blind);
+}
+
+void node::claim_what_is_free(boot_ms as_of) {
+  if (claiming_ || !reaches_database() || world_.time.now() > lease_->until().value) return;
   const node_identity self{name_, incarnation_};
-  auto wanted = claimable(heads, self, *members_, owned_, {world_.time.now()});
+  const auto heads = world_.db.store().heads(world_.shards, {});
+  auto wanted = claimable(heads, self, *members_, owned_, as_of);
   std::erase_if(wanted, [&](const claim_request& one) { return !is_mine(one.shard); });
   if (wanted.empty()) return;
-  if (world_.time.now() > lease_->until().value) return;
   // A statement of its own, which waits for locks or for the node's own turn: what was read may have changed when it
-  // arrives, and nobody may be here any more to hear of it.
+  // arrives, and nobody may be here any more to hear of it. The next one waits for its answer.
+  claiming_ = true;
   auto& chance = world_.chance;
   const auto there = chance.chance(300) ? chance.between(30, claim_max_ms) : chance.between(0, 30);
   world_.time.after(there, [this, wanted, self, life = life_, until = lease_->until()] {
-    if (!world_.db.reachable()) return;
-    const auto outcomes = world_.db.claim(wanted, self);
-    if (world_.strikes(fault::claim_unclear)) {  // claimed perhaps; the next beat sees
+    std::vector<claim_outcome> outcomes;
+    if (reaches_database()) outcomes = world_.db.claim(wanted, self);
+    if (!outcomes.empty() && world_.strikes(fault::claim_unclear)) {  // claimed perhaps; the next beat sees
       for (const auto& one : wanted) world_.struck_shard(fault::claim_unclear, one.shard);
-      return;
+      outcomes.clear();
     }
-    run_here(life, [this, outcomes, until] {
-      for (const auto& outcome : outcomes) {
-        if (outcome.status == claim_status::claimed) own(outcome.head);
-      }
-      // They may be somebody else's by now, and a beat may have renewed the lease without looking at them.
-      if (world_.time.now() > until.value) *lease_ = lease{lease_times{}};
+    if (alive_ && life == life_) may_pause_here();
+    world_.time.after(world_.chance.between(0, 2), [this, life, outcomes, until] {
+      run_here(life, [this, outcomes, until] { hold(outcomes, until); });
     });
   });
+}
+
+void node::hold(const std::vector<claim_outcome>& outcomes, boot_ms lease_until) {
+  claiming_ = false;
+  bool any = false;
+  for (const auto& outcome : outcomes) {
+    if (outcome.status != claim_status::claimed) continue;
+    own(outcome.head);
+    any = true;
+  }
+  // They may be somebody else's by now, and a beat may have renewed the lease without looking at them.
+  if (any && world_.time.now() > lease_until.value) *lease_ = lease{lease_times{}};
 }
 
 void node::own(const shard_head& head) {

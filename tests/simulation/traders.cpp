@@ -1,5 +1,7 @@
 #include "tests/simulation/traders.hpp"
 
+#include <algorithm>
+
 #include "tests/simulation/invariants.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -44,16 +46,17 @@ void traders::set_up() {
     set_limits_request whole;
     whole.what.scope = {scope_kind::organization, organization.value};
     whole.what.limits = {{limit_type::daily_value, 400 * price.ticks, {}}, {limit_type::orders_per_day, 25, {}}};
-    ask(verb::limits, book_key(organization), whole);
+    set_limits(organization, whole);
     set_limits_request own;
     own.what.scope = {scope_kind::user, 1};
     own.what.limits = {{limit_type::open_orders, 4, {}}, {limit_type::order_quantity, 60, {}}};
-    ask(verb::limits, book_key(organization), own);
+    set_limits(organization, own);
     set_limits_request account;
     account.what.scope = {scope_kind::account, 10};
     account.what.limits = {{limit_type::single_order_value, 65 * price.ticks, {}},
-                           {limit_type::daily_value, 300 * price.ticks, {}}};
-    ask(verb::limits, book_key(organization), account);
+                           {limit_type::daily_value, 300 * price.ticks, {}},
+                           {limit_type::allowed_symbols, 0, {"SBIN", "TCS"}}};
+    set_limits(organization, account);
   }
   world_.time.run(world_.time.now() + 5'000);
   for (const auto& [number, each] : requests_) {
@@ -88,7 +91,8 @@ void traders::plan_order(std::int64_t at, std::int64_t until) {
   c.account = {chance.between(10, 11)};
   c.client_order_id = "c" + std::to_string(intents_.size());
   c.exchange = "NSE";
-  c.symbol = chance.chance(500) ? "SBIN" : "TCS";
+  const auto symbol = chance.between(0, 99);
+  c.symbol = symbol < 8 ? "INFY" : symbol < 54 ? "SBIN" : "TCS";
   c.direction = chance.chance(500) ? side::buy : side::sell;
   c.type = chance.chance(300) ? order_type::market : order_type::limit;
   c.valid = chance.chance(250) ? validity::ioc : validity::day;
@@ -104,7 +108,7 @@ void traders::plan_order(std::int64_t at, std::int64_t until) {
   }
   if (chance.chance(200)) world_.time.at(at + chance.between(0, 100), [=, this] { place(of, true, false); });
   if (chance.chance(500)) world_.time.at(at + chance.between(4'000, 8'000), [=, this] { place(of, false, false); });
-  if (chance.chance(450)) {
+  if (chance.chance(550)) {
     const auto soon = chance.chance(700) ? chance.between(0, 30) : chance.between(0, 6'000);
     world_.time.at(at + soon, [=, this] {
       ask(verb::cancel, of, cancel_order{world_.chance.chance(500) ? 2'000 : 0}, {}, false);
@@ -154,25 +158,37 @@ void traders::change_limits() {
   change.what.scope = {scope_kind::organization, organization.value};
   change.what.limits = {{limit_type::daily_value, world_.chance.between(50, 800) * price.ticks, {}},
                         {limit_type::orders_per_day, world_.chance.between(5, 40), {}}};
-  ask(verb::limits, book_key(organization), change);
+  set_limits(organization, change);
 }
 
 void traders::change_permissions(bool may_trade, user_id user, organization_id organization) {
   set_permissions_request change;
   change.what.grant = {user, may_trade, may_trade, may_trade, {}};
-  ask(verb::permissions, book_key(organization), change);
+  ask(verb::permissions, book_key(organization), change, permissions_set{change.what.grant});
+}
+
+void traders::set_limits(organization_id organization, const set_limits_request& change) {
+  auto sorted = change.what.limits;
+  std::sort(sorted.begin(), sorted.end(), [](const limit& a, const limit& b) { return a.type < b.type; });
+  ask(verb::limits, book_key(organization), change, limits_set{change.what.scope, std::move(sorted)});
 }
 
 std::uint64_t traders::ask(verb what, std::size_t of, message body, const std::string& fingerprint, bool repeated) {
   const auto number = ++last_request_;
-  requests_[number] = {what, of, fingerprint, 0, repeated, false};
+  auto& asked = requests_[number];
+  asked.what = what;
+  asked.of = of;
+  asked.fingerprint = fingerprint;
+  asked.repeated = repeated;
   send(number, order_key(intents_[of].organization, intents_[of].id), std::move(body));
   return number;
 }
 
-std::uint64_t traders::ask(verb what, entity_key to, message body) {
+std::uint64_t traders::ask(verb what, entity_key to, message body, std::optional<risk_event> change) {
   const auto number = ++last_request_;
   requests_[number].what = what;
+  requests_[number].change = std::move(change);
+  requests_[number].facts_before = world_.db.facts().size();
   send(number, std::move(to), std::move(body));
   return number;
 }
@@ -186,6 +202,7 @@ void traders::send(std::uint64_t number, entity_key to, message body) {
   if (world_.chance.chance(300)) out.head.deadline = {world_.time.now() + 2'000};
   out.head.to = std::move(to);
   out.body = std::move(body);
+  requests_[number].organization = out.head.to.organization;
   requests_[number].stored_before = world_.db.version(stream_of(out.head.to));
   world_.record.note(world_.time.now(), "ask", stream_of(out.head.to), static_cast<std::int64_t>(out.body.index()),
                      number);
@@ -201,20 +218,53 @@ void traders::leaves(const requester& to, const answer& what) {
     only_what_is_stored_is_told(world_, key, version);
     no_answer_is_older_than_its_question(key, version, asked.stored_before);
   };
+  if (const auto* no = std::get_if<rejected>(&what)) return refused(asked, no->why);
   if (const auto* limits = std::get_if<limits_answer>(&what)) {
     for (const auto& [scope, each] : limits->limits) {
-      if (scope.kind == scope_kind::organization) stored(book_key({scope.id}), limits->book_version);
+      if (scope.kind != scope_kind::organization) continue;
+      stored(book_key({scope.id}), limits->book_version);
+      if (asked.change) change_is_stored(asked, {scope.id});
     }
     return;
   }
+  if (std::holds_alternative<permissions_answer>(what)) return change_is_stored(asked, asked.organization);
   const auto* told = std::get_if<order_answer>(&what);
   if (const auto* early = std::get_if<order_stored>(&what)) told = &early->answer;
   if (told == nullptr) return;
   auto& wanted = intents_[asked.of];
   const auto key = order_key(wanted.organization, wanted.id);
   stored(key, told->order.version);
+  told_as_it_is_stored(world_.db, wanted.id, *told);
   is_the_order_that_was_asked_for(*told, wanted.id, asked.what == verb::place ? asked.fingerprint : std::string{});
   wanted.version_told = std::max(wanted.version_told, told->order.version);
+  if (asked.what == verb::read) wanted.version_read = std::max(wanted.version_read, told->order.version);
+}
+
+/// A refusal says something of the order, too.
+void traders::refused(const request& asked, rejection why) const {
+  if (asked.what != verb::place && asked.what != verb::cancel && asked.what != verb::read) return;
+  const auto& wanted = intents_[asked.of];
+  const auto& order = world_.db.order(wanted.id);
+  if (why == rejection::not_found && asked.stored_before > 0) {
+    throw broken_invariant{"I14", wanted.id + " is not found, and it was stored before that was asked"};
+  }
+  if (why == rejection::order_closed && !is_closed(order.status) && order.status != order_status::absent) {
+    throw broken_invariant{"I17", wanted.id + " is told to be closed, and it is " + std::string{word(order.status)}};
+  }
+  if (why == rejection::key_reused && order.fingerprint == asked.fingerprint) {
+    throw broken_invariant{"one key, two commands", wanted.id + " is the order that was asked for, and was refused"};
+  }
+}
+
+/// A change of limits or permissions that is acknowledged is in the journal, since it was asked for.
+void traders::change_is_stored(const request& asked, organization_id organization) const {
+  const auto& facts = world_.db.facts();
+  const bool stored = std::any_of(
+      facts.begin() + static_cast<std::ptrdiff_t>(asked.facts_before), facts.end(), [&](const stored_fact& one) {
+        const auto* fact = std::get_if<risk_event>(&one.what);
+        return fact != nullptr && one.key->organization == organization && *fact == *asked.change;
+      });
+  if (!stored) throw broken_invariant{"I17", "a change of the book is acknowledged, and it is not stored"};
 }
 
 void traders::take(const requester& to, const answer& what) {
@@ -228,7 +278,7 @@ void traders::take(const requester& to, const answer& what) {
 }
 
 void traders::read_everything() {
-  for (auto& each : intents_) each.version_told = 0;
+  for (auto& each : intents_) each.version_read = 0;
   std::vector<std::uint64_t> reads;
   for (std::size_t of = 0; of < intents_.size(); ++of) reads.push_back(ask(verb::read, of, get_order{}, {}, false));
   for (const auto organization : organizations())
@@ -239,9 +289,9 @@ void traders::read_everything() {
   }
   for (const auto& each : intents_) {
     const auto version = world_.db.version(stream_of(order_key(each.organization, each.id)));
-    if (each.version_told != version) {
+    if (each.version_read != version) {
       throw broken_invariant{"I14", "all is quiet, and a read of " + each.id + " tells version " +
-                                        std::to_string(each.version_told) + " where the journal has " +
+                                        std::to_string(each.version_read) + " where the journal has " +
                                         std::to_string(version)};
     }
   }

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct intent {
   bool asked = false;             ///< somebody has asked for it
   bool insisted = false;          ///< ... and went on until there was an answer
   std::int64_t version_told = 0;  ///< the newest state that anybody was told
+  std::int64_t version_read = 0;  ///< ... by a read of read_everything
 };
 
 /// The clients: they place orders, often twice, cancel them at the worst moment, reuse their keys, and change limits
@@ -56,17 +58,23 @@ class traders {
     std::size_t of = 0;  ///< index of the intent
     std::string fingerprint;
     std::int64_t stored_before = 0;  ///< version of the stream when it was asked
+    std::size_t facts_before = 0;    ///< all that was stored then
+    organization_id organization;
+    std::optional<risk_event> change;  ///< of limits or permissions
     bool repeated = false;
     bool answered = false;
   };
 
   std::uint64_t ask(verb what, std::size_t of, message body, const std::string& fingerprint, bool repeated);
-  std::uint64_t ask(verb what, entity_key to, message body);
+  std::uint64_t ask(verb what, entity_key to, message body, std::optional<risk_event> change = std::nullopt);
+  void refused(const request& asked, rejection why) const;
+  void change_is_stored(const request& asked, organization_id organization) const;
   void send(std::uint64_t number, entity_key to, message body);
   void place(std::size_t of, bool other_command, bool repeated);
   void repeat(std::size_t of);
   void plan_order(std::int64_t at, std::int64_t until);
   void change_limits();
+  void set_limits(organization_id organization, const set_limits_request& change);
   void change_permissions(bool may_trade, user_id user, organization_id organization);
 
   world& world_;

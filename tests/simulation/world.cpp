@@ -193,6 +193,7 @@ void world::plan_timed_faults() {
   plan(fault::database_restarted, until, &world::restart_database);
   plan(fault::node_killed, until, &world::kill_node);
   plan(fault::node_paused, until, &world::pause_node);
+  plan(fault::node_cut_off, until, &world::cut_node_off);
   plan(fault::clock_jumped, until, &world::set_a_clock);
   plan(fault::entity_crashed, until, &world::crash_entity);
   plan(fault::shard_handed_over, until, &world::hand_shard_over);
@@ -236,6 +237,13 @@ void world::pause_node() {
   time.after(chance.between(200, 24'000), [this, victim] { nodes[victim]->resume(); });
 }
 
+void world::cut_node_off() {
+  const auto victim = chance.index(nodes.size());
+  if (!nodes[victim]->alive()) return;
+  struck_node(fault::node_cut_off, *nodes[victim]);
+  nodes[victim]->cut_off(time.now() + chance.between(1'000, 24'000));
+}
+
 void world::crash_entity() {
   const auto victim = chance.index(nodes.size());
   if (!nodes[victim]->alive() || nodes[victim]->paused()) return;
@@ -270,6 +278,7 @@ void world::heal() {
   for (auto& each : nodes) {
     if (!each->alive()) each->start();
     each->resume();
+    each->cut_off(0);
     each->set_clock(0);
   }
 }

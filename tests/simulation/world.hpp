@@ -25,8 +25,12 @@ class world {
 
   // ---- what the parts need of each other ----
   bool strikes(fault what) { return faults_on_ && chance.chance(config.of(what)); }
+  /// A process is stopped at a moment of the caller's choice, in a run in which processes are stopped at all.
+  bool pauses_now() { return faults_on_ && config.of(fault::node_paused) > 0 && chance.chance(15); }
+  /// What o'clock it really was.
+  wall_ms wall_at(boot_ms at) const { return {time.wall().value - (time.now() - at.value)}; }
   /// An entity ends at a moment of the caller's choice, in a run in which entities end at all.
-  bool crashes_now() { return faults_on_ && config.of(fault::entity_crashed) > 0 && chance.chance(100); }
+  bool crashes_now() { return faults_on_ && config.of(fault::entity_crashed) > 0 && chance.chance(300); }
   /// Counts the fault for the order, for all that a row or a message is about, or for all orders of a shard, of the
   /// shards of a node, or at all.
   void struck(fault what, const order_id& order);
@@ -63,6 +67,7 @@ class world {
   void restart_database();
   void kill_node();
   void pause_node();
+  void cut_node_off();
   void crash_entity();
   void set_a_clock();
   void hand_shard_over();

@@ -245,8 +245,23 @@ TEMPLATE_TEST_CASE("a claim is a compare-and-set", "[journal]", memory_world, po
     CHECK(outcomes.at(0).status == claim_status::claimed);
     CHECK(outcomes.at(1).status == claim_status::claimed);
   }
-  SECTION("an owner that was never seen to beat has begun to") {
+  SECTION("an owner that was never seen to beat") {
     CHECK(b->claim({{4, 1, 11, 1}}, second, 200ms, generous).at(0).status == claim_status::lost);
+    SECTION("has begun to") {
+      a->heartbeat(first, generous);
+      CHECK(b->claim({{4, 1, 11, 0}}, second, 200ms, generous).at(0).status == claim_status::lost);
+    }
+    SECTION("has not begun to") {
+      CHECK(b->claim({{4, 1, 11, 0}}, second, 200ms, generous).at(0).status == claim_status::claimed);
+    }
+  }
+  SECTION("an owner that was found dead has begun another life, which owns the shard") {
+    a->heartbeat(first, generous);
+    const node_identity again{first.node, first.incarnation + 1};
+    const auto restarted = world.open(again);
+    restarted->heartbeat(again, generous);
+    REQUIRE(restarted->claim({{4, 1, 11}}, again, 200ms, generous).at(0).status == claim_status::claimed);
+    CHECK(b->claim({{4, 2, again.incarnation, 1}}, second, 200ms, generous).at(0).status == claim_status::lost);
   }
   SECTION("an own claim raises the epoch and fences the own late append") {
     const auto late = owner.row("7/book", 2).part();

@@ -173,6 +173,53 @@ TEST_CASE("a claim that waits for an append gets the head that the append leaves
   CHECK(onlooker.number("view_nine", "select epoch from shard where id = 6") == 9);
 }
 
+TEST_CASE("a claim that names its owner's counter waits for an append like any other", "[take-over]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  const auto owner = world.open(old_owner);
+  claimed(*owner, old_owner, shard);
+  claimed(*owner, old_owner, 6);
+  owner->heartbeat(old_owner, generous);
+  database_view at_work{world.conninfo()};
+  at_work.run("begin; update shard set head = 1 where id = 5; update shard set epoch = 9 where id = 6");
+  std::vector<claim_outcome> outcomes;
+  std::jthread claimer{[&] {
+    outcomes = world.open(new_owner)->claim({{shard, 1, 1, 1}, {6, 1, 1, 1}}, new_owner, generous, generous);
+  }};
+  database_view onlooker{world.conninfo()};
+  REQUIRE(onlooker.sees_waiting(postgres::application_name(new_owner)));
+  at_work.run("commit");
+  claimer.join();
+  REQUIRE(outcomes.size() == 2);
+  CHECK(outcomes[0].status == claim_status::claimed);
+  CHECK(outcomes[0].head.head == 1);
+  CHECK(outcomes[1].status == claim_status::lost);
+}
+
+TEST_CASE("a claim that is lost already holds up nobody's beat", "[take-over]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  const auto owner = world.open(old_owner);
+  claimed(*owner, old_owner, shard);
+  claimed(*owner, old_owner, 6);
+  owner->heartbeat(old_owner, generous);
+  database_view other{world.conninfo()};
+  other.run("begin; select from shard where id = 7 for update");
+  // What it saw of the two is old, and it waits for a third.
+  auto outcome = claim_status::unknown;
+  std::jthread claimer{[&] {
+    const std::vector<claim_request> wanted{{shard, 0, 0, 1}, {6, 1, 99, 1}, {7, 0, 0}};
+    outcome = world.open(new_owner)->claim(wanted, new_owner, generous, generous).at(0).status;
+  }};
+  database_view onlooker{world.conninfo()};
+  REQUIRE(onlooker.sees_waiting(postgres::application_name(new_owner)));
+  other.run(
+      "update node set counter = counter + 1 where node = 'node-old'");  // would wait for the claim, and it for us
+  other.run("rollback");
+  claimer.join();
+  CHECK(outcome == claim_status::lost);
+}
+
 TEST_CASE("a claim that waits for its owner's beat is lost, and a beat that waits for a claim comes after it",
           "[take-over]") {
   if (!postgres_world::available()) return;
