@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# ./dev test: every suite of the build, the acceptance tests, some planted bugs, and one last line with the sum. Sourced by
-# ./dev.
+# ./dev test: every suite of the build, the acceptance tests, the tests of what ./dev chaos checks with, some planted bugs, and
+# one last line with the sum. Sourced by ./dev.
 
 suite_seconds_max=900
 total_passed=0
@@ -46,12 +46,14 @@ run_catch_suite() {
   count "$name" $((passed - skipped)) "$failed" "$skipped" "$(seconds_since "$begin")" "$log"
 }
 
-run_acceptance() {
-  local preset=$1 log=$build_log/test-$1-acceptance.log begin=$EPOCHREALTIME status=0 sum passed failed errors skipped
+# run_pytest PRESET NAME ARGUMENTS: the suite's name is NAME.
+run_pytest() {
+  local preset=$1 name=$2 log=$build_log/test-$1-$2.log begin=$EPOCHREALTIME status=0 sum passed failed errors skipped
+  shift 2
   # Debian's python, for which the packages are installed; another may come first in PATH.
   quietly "$log" env SB_BINARY="$root/build/$preset/stocksblitz" SB_ROOT="$root" PYTHONDONTWRITEBYTECODE=1 \
     timeout --kill-after=10 "$suite_seconds_max" \
-    /usr/bin/python3 -m pytest -q -o cache_dir="$root/build/pytest_cache" "$root/tests/acceptance" || status=$?
+    /usr/bin/python3 -m pytest -q -o cache_dir="$root/build/pytest_cache" "$@" || status=$?
   sum=$(grep -E '^[=[:space:]]*([0-9]+ [a-z]+,? ?)+ in [0-9.]+s' "$log" | tail -n 1)
   pytest_number() { sed -nE "s/.*\\b([0-9]+) $1.*/\\1/p" <<<"$sum"; }
   passed=$(pytest_number passed) failed=$(pytest_number failed) errors=$(pytest_number 'errors?') skipped=$(pytest_number skipped)
@@ -60,8 +62,13 @@ run_acceptance() {
     failed=1
     echo "pytest ended with status $status" >>"$log"
   fi
-  count acceptance "$passed" "$failed" "$skipped" "$(seconds_since "$begin")" "$log"
+  count "$name" "$passed" "$failed" "$skipped" "$(seconds_since "$begin")" "$log"
 }
+
+run_acceptance() { run_pytest "$1" acceptance "$root/tests/acceptance"; }
+
+# Who checks the checker: the tests of chaos's history, clients and proxy. What needs a site is left to ./dev chaos.
+run_chaos_checks() { run_pytest "$1" chaos-checks --ignore="$root/tests/chaos/test_scenarios.py" "$root/tests/chaos"; }
 
 # The bugs that are marked quick are planted, one after the other; each must be caught.
 run_mutant_suite() {
@@ -124,6 +131,7 @@ test_command() {
   if wanted source-rules; then run_source_rules; fi
   for name in "${suites[@]}"; do run_catch_suite "$preset" "$name"; done
   if [[ -n $acceptance ]]; then run_acceptance "$preset"; fi
+  if [[ $preset == release ]] && wanted chaos-checks; then run_chaos_checks "$preset"; fi
   if [[ $preset == release ]] && wanted mutants; then run_mutant_suite; fi
   if ((total_passed + total_failed == 0)); then
     say "no test's suite has a name with \"$filter\""

@@ -363,6 +363,6 @@ TEST_CASE("a row that is stored twice is found wherever a page ends") {
   INFO(format(found.without_anchors));
   REQUIRE(found.without_anchors.count() >= 2);  // its place, and its version
   const auto many =
-      journal.verify_after("insert into journal select j.* from journal j, generate_series(1, 5000)" + of(row));
+      journal.verify_after("insert into journal select j.* from journal j, generate_series(1, 1500)" + of(row));
   REQUIRE(many.without_anchors.count() >= audit::journal_reader::page_rows);
 }

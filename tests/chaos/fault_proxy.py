@@ -12,7 +12,8 @@ bytes contain `match` take them:
     cut_after_reply        it is done and answered, then the connection is gone
     late                   the client loses the connection, and the request arrives `ms` later: after what the client sends
                            on its next connection meanwhile
-    duplicate              all that the client sent on this connection is sent once more, on a connection of its own
+    duplicate              all that the client sent on this connection is sent once more, on a connection of its own; a request
+                           on a connection that sent more than is recorded does not take it
 
 TCP neither doubles nor reorders bytes of a connection, and the protocol rests on that, so chunks of one connection are
 never shuffled: only PostgreSQL's parser would be tried. What does happen is that statements of *different* connections
@@ -41,6 +42,7 @@ import tempfile
 CUTS = ("cut_request", "cut_in_request", "cut_before_reply", "cut_in_reply", "cut_after_reply")
 FAULTS = CUTS + ("late", "duplicate")
 RECORDED_BYTES_MAX = 8 << 20  # beyond it a connection cannot be doubled any more
+COUNTED_WHEN_DONE = ("duplicate",)  # the others are done with certainty once a request has taken them
 MESSAGE_BYTES_MAX = 256 << 20
 DRAIN_S = 10
 REPLY_END = b"Z"
@@ -80,7 +82,7 @@ class Link:
         self.proxy, self.reader, self.writer = proxy, reader, writer
         self.upstream_reader = self.upstream_writer = None
         self.replies = collections.deque()  # the fault of each request whose reply has not come
-        self.sent = bytearray()
+        self.sent = bytearray()  # None when it is too much to be sent again
         self.client_is_gone = False
 
     async def run(self):
@@ -119,7 +121,11 @@ class Link:
                     request.clear()
 
     async def _request(self, request, expects_reply):
-        fault, after_s = self.proxy.take(request) if expects_reply else (None, 0)
+        if self.sent is not None:
+            self.sent += request
+            if len(self.sent) > self.proxy.recorded_bytes_max:
+                self.sent = None
+        fault, after_s = self.proxy.take(request, can_repeat=self.sent is not None) if expects_reply else (None, 0)
         if fault == "cut_request":
             raise ConnectionAbortedError
         if fault == "cut_in_request":
@@ -131,8 +137,6 @@ class Link:
             await asyncio.sleep(after_s)
         if expects_reply:
             self.replies.append(fault)
-        if len(self.sent) <= RECORDED_BYTES_MAX:
-            self.sent += request
         self.upstream_writer.write(request)
         await self.upstream_writer.drain()
         if fault == "late":
@@ -155,7 +159,7 @@ class Link:
                     await self._replied(fault, bytes(held))
 
     async def _replied(self, fault, held):
-        if fault == "duplicate" and len(self.sent) <= RECORDED_BYTES_MAX:
+        if fault == "duplicate" and self.sent is not None:
             self.proxy.spawn(self.proxy.repeat(bytes(self.sent)))
         if fault == "cut_in_reply":
             self.writer.write(held[:len(held) // 2])
@@ -165,8 +169,9 @@ class Link:
 
 
 class Proxy:
-    def __init__(self, upstream, seed):
+    def __init__(self, upstream, seed, recorded_bytes_max):
         self.upstream = upstream
+        self.recorded_bytes_max = recorded_bytes_max
         self.dice = random.Random(seed)
         self.links = set()
         self.tasks = set()
@@ -205,16 +210,16 @@ class Proxy:
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
 
-    def take(self, request):
+    def take(self, request, can_repeat):
         """The armed fault for this request, and its time."""
         self.requests += 1
         for one in self.armed:
-            if one["match"].encode() not in request:
+            if one["match"].encode() not in request or (one["fault"] == "duplicate" and not can_repeat):
                 continue
             one["times"] -= 1
             if one["times"] <= 0:
                 self.armed.remove(one)
-            self.taken[one["fault"]] += 1
+            self.taken[one["fault"]] += one["fault"] not in COUNTED_WHEN_DONE
             return one["fault"], one["ms"] / 1000
         return None, 0
 
@@ -223,21 +228,19 @@ class Proxy:
         reader, writer = await asyncio.open_unix_connection(self.upstream)
         try:
             writer.write(sent)
-            await writer.drain()
-            await asyncio.wait_for(self._read_until_idle(reader), DRAIN_S)
+            both = asyncio.gather(writer.drain(), self._count_replies(reader, requests_in(sent)))
+            await asyncio.wait_for(both, DRAIN_S)
         except asyncio.TimeoutError:
             pass
         finally:
             writer.close()
 
-    @staticmethod
-    async def _read_until_idle(reader):
-        while True:
-            try:
-                if not await asyncio.wait_for(reader.read(1 << 16), 2):
-                    return
-            except asyncio.TimeoutError:
-                return
+    async def _count_replies(self, reader, expected):
+        """It was repeated when PostgreSQL has answered all of it."""
+        framer = Framer(untyped_first=False)
+        while expected > 0 and (data := await reader.read(1 << 16)):
+            expected -= sum(kind == REPLY_END for kind, _ in framer.feed(data))
+            self.taken["duplicate"] += expected <= 0
 
     def heal(self):
         self.armed.clear()
@@ -286,8 +289,13 @@ class Proxy:
             writer.close()
 
 
+def requests_in(sent):
+    """How many requests there are that PostgreSQL answers up to REPLY_END."""
+    return sum(kind in ANSWERED for kind, _ in Framer(untyped_first=True).feed(sent))
+
+
 async def run(arguments):
-    proxy = Proxy(arguments.upstream, arguments.seed)
+    proxy = Proxy(arguments.upstream, arguments.seed, arguments.recorded_bytes_max)
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     await asyncio.start_unix_server(proxy.control, arguments.control)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -297,11 +305,12 @@ async def run(arguments):
 class FaultProxy:
     """Starts the process. The connection string for a node is `conninfo(database)`."""
 
-    def __init__(self, upstream, seed=1):
+    def __init__(self, upstream, seed=1, recorded_bytes_max=RECORDED_BYTES_MAX):
         self.directory = tempfile.TemporaryDirectory(prefix="stocksblitz-proxy.")
         control = pathlib.Path(self.directory.name) / "control"
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--upstream", str(upstream), "--control", str(control), "--seed", str(seed)],
+            [sys.executable, __file__, "--upstream", str(upstream), "--control", str(control), "--seed", str(seed),
+             "--recorded-bytes-max", str(recorded_bytes_max)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
         first = self.process.stdout.readline()
         assert first, "the proxy does not start"
@@ -315,7 +324,7 @@ class FaultProxy:
         return f"host=127.0.0.1 port={self.port} sslmode=disable gssencmode=disable dbname={database} user=stocksblitz"
 
     def tell(self, what, **more):
-        """Sends one order; the answer has `connections`, `requests` and how often each fault was `taken`."""
+        """Sends one order; the answer has `connections`, `requests` and how often each fault was `taken`: done, where it can fail."""
         self.connection.sendall(json.dumps({"do": what, **more}).encode() + b"\n")
         answer = json.loads(self.answers.readline())
         assert "refused" not in answer, answer
@@ -348,4 +357,5 @@ if __name__ == "__main__":
     parser.add_argument("--upstream", required=True)
     parser.add_argument("--control", required=True)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--recorded-bytes-max", type=int, default=RECORDED_BYTES_MAX)
     asyncio.run(run(parser.parse_args()))

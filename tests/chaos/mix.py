@@ -3,8 +3,8 @@ which order and with which figures; when they strike is up to the machine."""
 import random
 import time
 
-from faults import MIX
-from history import CONTRADICTED
+from faults import MIX, TAKE_OVER
+from history import CONTRADICTED, UNTRIED, check_limit_reached
 from trial import Trial
 
 ROUNDS_A_DESK = 5
@@ -27,7 +27,8 @@ def plan(seed, number):
 
 def run_mix(binary, root, seed, minutes, say):
     """0 when nothing was found."""
-    until = time.monotonic() + 60 * minutes
+    begin = time.monotonic()
+    until = begin + 60 * minutes
     trial = Trial(binary, root, seed, broker_settings(random.Random(f"{seed}/broker")), disk_bytes=DISK_BYTES)
     rounds = 0
     try:
@@ -44,13 +45,23 @@ def run_mix(binary, root, seed, minutes, say):
                 green = False
             say(f"round {rounds:3}  {time.monotonic() - began:5.1f} s  {name}{'' if green else '  NOT GREEN'}")
     finally:
-        red = report(trial, seed, rounds, say)
+        calls, acknowledged = trial.sum_up()
+        trial.look_for_crashes()
+        if not trial.findings:
+            check_tried(trial, time.monotonic() - begin)
+        report(trial, seed, rounds, calls, acknowledged, say)
         trial.close()
-    return 1 if red else 0
+    return 1 if trial.findings else 0
 
 
-def report(trial, seed, rounds, say):
-    calls, acknowledged = trial.sum_up()
+def check_tried(trial, seconds):
+    """A run in which what is to be tried never came says nothing."""
+    check_limit_reached(trial.denials, seconds, trial.findings)
+    if trial.faults[TAKE_OVER] and not trial.asked_replaced_nodes():
+        trial.findings.add(UNTRIED, "no client asked a node that had been replaced")
+
+
+def report(trial, seed, rounds, calls, acknowledged, say):
     say(f"\nseed {seed}, {rounds} rounds, {trial.desks} organizations\n\nfaults")
     for name, _, _ in MIX:
         say(f"  {name:45} {trial.faults[name]:5}")
@@ -59,6 +70,8 @@ def report(trial, seed, rounds, say):
         say(f"    {name:43} {count:5}")
     say(f"\ncalls {sum(calls.values())} ({', '.join(f'{count} {name}' for name, count in sorted(calls.items()))})")
     say(f"acknowledged {acknowledged}, journal rows {trial.journal.rows}")
+    say(f"denied {counts(trial.denials)}")
+    say(f"answers of replaced nodes {counts(trial.left_behind)}; orders whose client never came back {trial.left_uncertain}")
     say(f"orders that a sleeper sent and the broker refused by their id {trial.refused_late}, "
         f"nodes that ended by themselves {trial.site.ended_by_themselves}")
     say(",  ".join(f"{kind} {len(found)}" for kind, found in trial.findings.of.items()))
@@ -68,4 +81,7 @@ def report(trial, seed, rounds, say):
         say(f"NOT green: rerun with --seed {seed}; files in {trial.directory}")
     else:
         say("green")
-    return bool(trial.findings)
+
+
+def counts(of):
+    return ", ".join(f"{count} {what}" for what, count in of.most_common()) or "none"

@@ -12,10 +12,11 @@ import threading
 import time
 
 from chaos_postgres import ChaosPostgres
-from history import CONTRADICTED, BrokerHistory, Findings, Journal, check_acknowledged, check_broker, check_sleepers, tail_of
+from history import (CONTRADICTED, CRASHED, BrokerHistory, Findings, Journal, check_acknowledged, check_broker, check_reads,
+                     check_sleepers, tail_of)
 from ledger import Ledger, Trader
 from scenes import SITE, UNREACHED, WORLDS, Stage, scene_of
-from traders import DAILY_VALUE_MAX, OPEN_ORDERS_MAX, ChaosDesk, Traders
+from traders import ChaosDesk, Traders
 from trading_site import Site
 from waiting import eventually
 
@@ -23,6 +24,7 @@ MODES = ("kill", "stop")
 ATTEMPTS_MAX = 12
 AWAKE_S = 0.4  # how long a sleeper that lost its shards is left among the living
 CELLS_A_DESK = 10
+DAILY_VALUES_MAX = (3_000_000, 3_000_000)  # no cell comes near it
 FINDINGS_SHOWN = 8
 
 Cell = collections.namedtuple("Cell", "step mode number reached seconds attempts findings")
@@ -65,7 +67,8 @@ class World:
         except BaseException:
             self.site.close()
             raise
-        self.journal = Journal(tail_of(postgres, self.site.database), OPEN_ORDERS_MAX, DAILY_VALUE_MAX)
+        self.limits = {}  # by account
+        self.journal = Journal(tail_of(postgres, self.site.database), self.limits)
         self.cells = 0
         self.ledger = None
 
@@ -73,7 +76,8 @@ class World:
         if self.ledger is not None:
             self.ledger.close()
         self.ledger = Ledger(self.directory / f"calls-{self.cells}.jsonl")
-        self.desk = ChaosDesk(self.site)
+        self.desk = ChaosDesk(self.site, DAILY_VALUES_MAX)
+        self.limits.update(self.desk.limits)
         self.trader = Trader(self.desk, self.ledger)
 
     def play(self, step, mode, number):
@@ -108,6 +112,7 @@ class World:
                 if site.node.is_running():
                     site.disarm()
                     return False
+                site.node.look_at_end(ended_by_us=True)
                 site.arm(step, mode)
                 site.node.launch()
                 patience_until = time.monotonic() + 30
@@ -137,6 +142,7 @@ class World:
         if not site.node.is_running():
             assert reached, f"the node ended by itself: {site.node.log_text(site.node.began)[-3000:]}"
             assert mode == "kill" and site.node.process.returncode == -signal.SIGKILL
+            site.node.look_at_end(ended_by_us=True)
             site.node.start()
         elif site.node.sleeps():
             eventually(site.reached, "it stopped because of the plan", within=5)
@@ -161,17 +167,20 @@ class World:
                 stage.cancel(order_id)
 
     def _check(self, findings):
-        settling = Traders(self.desk, self.ledger, "settle")
+        settling = Traders(self.desk, self.ledger, "settle", stay_away=0)
         settling.settle()
         for line in self.site.check_books():
             findings.add(CONTRADICTED, line)
         self.journal.read_on(findings)
         broker = BrokerHistory(self.site.node.book)
         check_acknowledged(self.ledger, self.journal, findings)
-        check_broker(broker, self.journal, findings, set(self.desk.accounts), True, OPEN_ORDERS_MAX, DAILY_VALUE_MAX)
-        check_sleepers(self.site.retired, broker, findings)
+        check_reads(self.ledger, self.journal, findings)
+        check_broker(broker, self.journal, findings, self.limits, True)
+        check_sleepers(self.site.retired, broker, findings, self.site.unique_ids, self.site.send_window_ms)
         for surprise in self.ledger.surprises:
             findings.add(CONTRADICTED, surprise)
+        for crash in self.site.crashes():
+            findings.add(CRASHED, crash)
         self.ledger.surprises.clear()
 
     def close(self):

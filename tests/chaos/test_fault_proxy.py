@@ -88,6 +88,33 @@ def test_duplicate(postgres, proxy):
     proxy.arm("duplicate", match="insert into line")
     assert insert(proxy, "twin") == (True, ["twin"])
     eventually(lambda: lines(postgres) == ["twin", "twin"], "it arrives twice")
+    eventually(lambda: proxy.taken()["duplicate"] == 1, "it is counted")
+
+
+def test_what_is_too_much_to_be_sent_again(postgres):
+    """It is not counted as doubled, and the next connection takes the fault."""
+    proxy = FaultProxy(postgres.socket, recorded_bytes_max=2000)
+    try:
+        postgres.query("truncate line", DATABASE)
+        proxy.arm("duplicate", match="insert into line")
+        assert psql(proxy, f"select length('{'x' * 3000}')", "insert into line values ('once')")[0]
+        assert proxy.tell("stats")["armed"] == 1 and proxy.taken()["duplicate"] == 0
+        assert insert(proxy, "twin")[0]
+        eventually(lambda: proxy.taken()["duplicate"] == 1, "the next one is doubled")
+        assert lines(postgres) == ["once", "twin", "twin"]
+    finally:
+        proxy.close()
+
+
+def test_what_could_not_be_sent_again_is_not_counted(postgres, proxy):
+    """PostgreSQL ends the second connection in the middle."""
+    postgres.query("create sequence first_time", DATABASE)
+    dies = "select case when nextval('first_time') > 1 then pg_terminate_backend(pg_backend_pid()) end"
+    proxy.arm("duplicate", match="insert into line")
+    assert psql(proxy, dies, "insert into line values ('once')")[0]
+    eventually(lambda: int(postgres.query("select last_value from first_time", DATABASE)[0][0]) == 2, "it is sent again")
+    time.sleep(0.3)
+    assert proxy.taken()["duplicate"] == 0 and lines(postgres) == ["once"]
 
 
 def test_delay(proxy):

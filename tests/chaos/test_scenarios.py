@@ -8,6 +8,7 @@ from chaos_postgres import FsyncTrap
 from fake_clock import FakeClock
 from fault_proxy import FAULTS
 from faults import APPEND
+from history import late_lines
 from trial import lease_over
 from waiting import eventually
 
@@ -111,9 +112,11 @@ def test_failing_fsync(new_trial, as_root):
     assert all(struck), struck
 
 
-def test_the_second_takes_over_while_the_first_sleeps(new_trial):
-    """Three times. Each sleeper wakes among clients that still talk to it: what it answers then is never what was so before."""
-    trial = new_trial()
+@pytest.mark.parametrize("id_mode", ["unique", "tag_only"])
+def test_the_second_takes_over_while_the_first_sleeps(new_trial, id_mode):
+    """Three times. Each sleeper wakes among clients that never let go of it: what it answers then is never what was so before,
+    and it sends nothing any more that a broker would take a second time."""
+    trial = new_trial(settings={"broker.id_mode": id_mode})
     site = trial.site
 
     def fault():
@@ -123,13 +126,43 @@ def test_the_second_takes_over_while_the_first_sleeps(new_trial):
             first.sleep()
             site.stand_in()
             eventually(lambda order_id=order_id: canceled(trial, order_id), "the order is canceled on the second node")
-            first.wake()
-            check_not_stale(trial, first.url, order_id)
-            trial.traders.run_on(20)
+            with trial.traders.asking(first):
+                trial.traders.run_on(20)
+                first.wake()
+                check_not_stale(trial, first.url, order_id)
+                trial.traders.run_on(20)
             first.kill()
 
     assert trial.under_traffic(fault, "take-over")
-    assert len(site.retired) == 3
+    assert len(site.retired) == 3 and trial.asked_replaced_nodes()
+
+
+def test_a_node_that_is_cut_off(new_trial):
+    """Its connections to PostgreSQL are there and say nothing. Another, which reaches PostgreSQL by another way, takes over while
+    the first one lives and is talked to; when it can speak again it finds its shards gone."""
+    trial = new_trial()
+    site = trial.site
+    first = site.node
+
+    def fault():
+        order_id = working_order(trial, "cut-off")
+        trial.proxy.tell("half_open")
+        lease_over(site)
+        site.stand_in(past_proxy=True)
+        eventually(lambda: canceled(trial, order_id), "the order is canceled on the second node")
+        with trial.traders.asking(first):
+            check_not_stale(trial, first.url, order_id)
+            trial.traders.run_on(20)
+            trial.proxy.heal()
+            check_not_stale(trial, first.url, order_id)
+            trial.traders.run_on(60)
+        assert first.is_running() and not first.is_ready(), "it lives, and owns nothing"
+        first.kill()
+
+    assert trial.under_traffic(fault, "cut off")
+    assert trial.asked_replaced_nodes()
+    late = [line for path, taken, _ in site.retired for line in late_lines(path, taken)]
+    assert not [line for line in late if line[0] == "placed"], "it sent nothing that was not its any more"
 
 
 def working_order(trial, name):

@@ -9,6 +9,7 @@ import time
 
 import node as acceptance_node
 import requests
+from history import Retired
 from node import LISTENING, Client, Node, end_with_parent, environment
 from paper_log import PaperLog
 from waiting import eventually
@@ -20,9 +21,13 @@ numbers = itertools.count(1)
 SITE_SETTINGS = {
     "cluster.ttl_ms": 3000, "cluster.heartbeat_ms": 250, "cluster.lease_margin_ms": 500, "orders.send_window_ms": 2000,
     "orders.reserve_deadline_ms": 1200, "orders.client_wait_ms": 1000, "orders.unknown_retry_ms": "100,200,400,1000", "orders.grace_ms": 2000,
-    "database.connect_deadline_ms": 1000, "database.statement_deadline_ms": 2000, "database.lock_wait_ms": 500}
+    "database.connect_deadline_ms": 1000, "database.statement_deadline_ms": 2000, "database.lock_wait_ms": 500,
+    # With the external feed no price follows the one from the start, and it is to do for MARKET orders all the time.
+    "orders.reference_price_age_ms": 86_400_000}
 STARTS_MAX = 20
 COPIED = ("token-key.pem", "demo.json")
+GIVEN_UP, NOT_STARTED = 1, 2  # exit codes: the supervision tree has given up; PostgreSQL was not there at the start
+LOG_SHOWN = 1500
 
 
 class Ended(AssertionError):
@@ -39,14 +44,38 @@ class ChaosNode(Node):
         self.more = more or {}
         self.began = 0
         self.starts_in_vain = 0
+        self.ended_by_itself = 0
+        self.crashes = []  # ends that nothing here explains
+        self.looked_at = None  # the process whose end is known
+        self.woken_ms = 0
 
     def launch(self):
+        self.look_at_end()
         self.began = self.log.stat().st_size if self.log.exists() else 0
         surroundings = {**environment(self.settings, self.conninfo), **self.more, **(self.clock.environment() if self.clock else {})}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, "serve", "--config", "config/stocksblitz.yaml", "--data", self.data], cwd=self.root, env=surroundings,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=end_with_parent)
+
+    def look_at_end(self, ended_by_us=False):
+        """Each process that has ended is judged once: whoever runs a node starts it again where it gave up, but it must not
+        crash."""
+        if self.process is None or self.process is self.looked_at or self.process.poll() is None:
+            return
+        self.looked_at = self.process
+        code = self.process.returncode
+        if ended_by_us and code == -signal.SIGKILL:
+            return
+        self.ended_by_itself += 1
+        listened = LISTENING.search(self.log_text(self.began))
+        if code != GIVEN_UP and (code != NOT_STARTED or listened):
+            self.crashes.append(f"{self.data.name} ended by itself with {code}: {self.log_text(self.began)[-LOG_SHOWN:]}")
+
+    def kill(self):
+        self.look_at_end()  # it may have ended before
+        super().kill()
+        self.look_at_end(ended_by_us=True)
 
     def _require_running(self):
         if not self.is_running():
@@ -76,7 +105,8 @@ class ChaosNode(Node):
                 return self
             except Ended:  # it needs PostgreSQL to start; whoever runs it starts it again
                 self.starts_in_vain += 1
-                if self.process.returncode < 0:
+                self.look_at_end()
+                if self.crashes:
                     raise
                 time.sleep(0.2)
         raise Ended(f"{STARTS_MAX} starts in vain: {self.log_text(self.began)[-1000:]}")
@@ -96,6 +126,7 @@ class ChaosNode(Node):
         return state == "T"
 
     def wake(self):
+        self.woken_ms = now_ms()
         self.process.send_signal(signal.SIGCONT)
 
     @property
@@ -103,9 +134,29 @@ class ChaosNode(Node):
         return self.data / "paper" / "book.log"
 
 
+def now_ms():
+    return int(time.time() * 1000)
+
+
+class HeldAddress:
+    """The address of a client that holds on to a node as long as its process lives, whoever owns the shards."""
+
+    def __init__(self, site, node=None):
+        self.site, self.node = site, node or site.node
+
+    @property
+    def url(self):
+        if not self.node.is_running():
+            self.node = self.site.node
+        return self.node.url
+
+    def is_left_behind(self):
+        return self.node is not self.site.node
+
+
 class Site:
-    """What clients and checks see as one place: `url` is the present node's. `retired` are the books of nodes that lost
-    their shards to another while they slept, each with how many of its bytes that one took over."""
+    """What clients and checks see as one place: `url` is the present node's. `successions` are the nodes that lost their shards
+    to another while they slept, each with how many bytes of its book that one took over."""
 
     def __init__(self, binary, root, directory, postgres, proxy=None, settings=None, clock=None, more=None):
         self.binary, self.root, self.directory, self.postgres, self.proxy, self.more = binary, root, directory, postgres, proxy, more
@@ -113,17 +164,37 @@ class Site:
         self.direct = postgres.new_database()
         self.database = self.direct.partition("dbname=")[2].split()[0]
         self.conninfo = proxy.conninfo(self.database) if proxy else self.direct
-        self.retired = []
+        self.successions = []
         self.nodes = []
-        self.ended_by_themselves = 0
-        self.node = self._new_node(clock)
+        self.node = self._new_node(self.conninfo, clock)
 
-    def _new_node(self, clock=None):
+    def _new_node(self, conninfo, clock=None):
         name = f"n{next(numbers)}"
-        node = ChaosNode(self.binary, self.root, self.directory / name, self.conninfo, {**self.settings, "node.name": name}, clock,
-                         self.more)
+        node = ChaosNode(self.binary, self.root, self.directory / name, conninfo, {**self.settings, "node.name": name}, clock, self.more)
         self.nodes.append(node)
         return node
+
+    @property
+    def retired(self):
+        return [Retired(node.book, taken, node.woken_ms) for node, taken in self.successions]
+
+    @property
+    def unique_ids(self):
+        return self.settings.get("broker.id_mode", "unique") == "unique"
+
+    @property
+    def send_window_ms(self):
+        return self.settings["orders.send_window_ms"]
+
+    @property
+    def ended_by_themselves(self):
+        return sum(node.ended_by_itself for node in self.nodes)
+
+    def crashes(self):
+        """How nodes ended that nobody had killed and that had not given up in order."""
+        for node in self.nodes:
+            node.look_at_end()
+        return [crash for node in self.nodes for crash in node.crashes]
 
     @property
     def url(self):
@@ -153,23 +224,23 @@ class Site:
 
     def restore(self):
         """Whoever runs a node starts it again when it has ended."""
-        if not self.node.is_running():
-            self.ended_by_themselves += self.node.process.returncode != -signal.SIGKILL
+        try:
+            self.node.await_ready()
+        except Ended:
             self.node.start()
-        self.node.await_ready()
 
     def restart_killed(self):
         self.node.kill()
         self.node.start()
 
-    def stand_in(self):
-        """The present node sleeps: another, with a copy of its broker's book as if the broker were elsewhere, takes its
-        shards over when they are free, and is the present one from then on. Answers the sleeper.
+    def stand_in(self, past_proxy=False):
+        """The present node sleeps, or is cut off and without a lease: another, with a copy of its broker's book as if the broker
+        were elsewhere, takes its shards over when they are free, and is the present one from then on. Answers the sleeper.
 
         What the sleeper writes into its own book after this is what it would have told a broker that both share; the checks
-        look at it (broker_history.late)."""
+        look at it (history.late_lines)."""
         sleeper = self.node
-        fresh = self._new_node()
+        fresh = self._new_node(self.direct if past_proxy else self.conninfo)
         (fresh.data / "paper").mkdir(parents=True)
         for name in COPIED:
             if (sleeper.data / name).exists():
@@ -178,7 +249,8 @@ class Site:
         taken = taken[:taken.rfind(b"\n") + 1]
         fresh.book.write_bytes(taken)
         os.chmod(fresh.book, 0o600)
-        self.retired.append((sleeper.book, len(taken)))
+        sleeper.woken_ms = now_ms()  # unless it sleeps, and wakes later
+        self.successions.append((sleeper, len(taken)))
         fresh.launch()
         fresh.await_listening()
         self.node = fresh

@@ -6,9 +6,10 @@ import tempfile
 
 from chaos_postgres import ChaosPostgres
 from fault_proxy import FaultProxy
-from history import CONTRADICTED, BrokerHistory, Findings, Journal, check_acknowledged, check_broker, check_sleepers, tail_of
+from history import (CONTRADICTED, CRASHED, BrokerHistory, Findings, Journal, check_acknowledged, check_at_rest, check_broker,
+                     check_reads, check_sleepers, tail_of)
 from ledger import Ledger
-from traders import DAILY_VALUE_MAX, OPEN_ORDERS_MAX, ChaosDesk, Traders
+from traders import ChaosDesk, Traders
 from trading_site import Site
 from waiting import eventually
 
@@ -24,6 +25,10 @@ class Trial:
         self.findings = Findings()
         self.faults = collections.Counter()
         self.refused_late = 0
+        self.limits = {}  # by account
+        self.denials = collections.Counter()  # orders, by code
+        self.left_behind = collections.Counter()  # answers of nodes that had been replaced, by status
+        self.left_uncertain = 0  # orders whose client never came back for an answer
         self.days_pass = False
         self.desks = 0
         self.calls = collections.Counter()
@@ -35,7 +40,7 @@ class Trial:
             self.proxy = FaultProxy(self.postgres.socket, seed)
             self.site = Site(binary, root, self.directory, self.postgres, self.proxy, settings, clock)
             self.site.open()
-            self.journal = Journal(tail_of(self.postgres, self.site.database), OPEN_ORDERS_MAX, DAILY_VALUE_MAX)
+            self.journal = Journal(tail_of(self.postgres, self.site.database), self.limits)
             self.new_desk()
         except BaseException:
             self.close()
@@ -47,12 +52,16 @@ class Trial:
         self.desks += 1
         self.ledger = Ledger(self.directory / f"calls-{self.desks}.jsonl")
         self.traders = Traders(ChaosDesk(self.site), self.ledger, f"{self.seed}/{self.desks}")
+        self.limits.update(self.traders.desk.limits)
 
     def _add_up(self):
         if self.traders is None:
             return
         self.calls += self.ledger.calls
         self.acknowledged += self.ledger.acknowledged
+        self.denials += self.ledger.denials
+        self.left_behind += self.ledger.left_behind
+        self.left_uncertain += len(self.ledger.uncertain())
         self.ledger.close()
 
     def under_traffic(self, fault, name):
@@ -80,15 +89,26 @@ class Trial:
         self.traders.settle()
         for line in self.site.check_books():
             self.findings.add(CONTRADICTED, line)
+        at_rest = self.traders.read_at_rest()
         self.journal.read_on(self.findings)
         broker = BrokerHistory(self.site.node.book)
         check_acknowledged(self.ledger, self.journal, self.findings)
-        check_broker(broker, self.journal, self.findings, set(self.traders.desk.accounts), not self.days_pass, OPEN_ORDERS_MAX,
-                     DAILY_VALUE_MAX)
-        self.refused_late = check_sleepers(self.site.retired, broker, self.findings)
+        check_reads(self.ledger, self.journal, self.findings)
+        check_at_rest(at_rest, self.journal, self.findings)
+        check_broker(broker, self.journal, self.findings, self.limits, not self.days_pass)
+        self.refused_late = check_sleepers(self.site.retired, broker, self.findings, self.site.unique_ids, self.site.send_window_ms)
         for surprise in self.ledger.surprises:
             self.findings.add(CONTRADICTED, surprise)
+        self.look_for_crashes()
         return not self.findings
+
+    def look_for_crashes(self):
+        for crash in self.site.crashes():
+            self.findings.add(CRASHED, crash)
+
+    def asked_replaced_nodes(self):
+        """Answers that clients got from nodes that had been replaced, refusals among them."""
+        return sum(count for status, count in (self.left_behind + self.ledger.left_behind).items() if status != "lost")
 
     def sum_up(self):
         """Calls by operation and how many were acknowledged, over all desks."""
@@ -97,6 +117,8 @@ class Trial:
         return self.calls, self.acknowledged
 
     def close(self):
+        if self.site is not None:
+            self.look_for_crashes()
         if self.findings and self.postgres.log.exists():
             shutil.copy(self.postgres.log, self.directory)
         for part in (self.site, self.proxy, self.postgres):
