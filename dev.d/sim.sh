@@ -5,7 +5,7 @@
 mutant_seeds=10000
 mutant_seeds_quick=1500
 mutant_seconds_max=280
-# What is copied to plant bugs in: all that the build file speaks of, although only two suites are built.
+# What is copied to plant bugs in: all that the build file speaks of, although only three suites are built.
 mutant_folders=(cmake actors app config domain metrics runtime storage tests web)
 
 sim_command() {
@@ -87,7 +87,8 @@ uproot() {
   done <"$mutants/patched"
 }
 
-# Sets caught_by and caught_at; empty when nobody noticed.
+# Each sets caught_by, caught_at, and crashed when the product threw where nobody expected it; empty when nobody noticed.
+# hunt_in_simulation NAME SEEDS JOBS
 hunt_in_simulation() {
   local log=$mutants/log/$1.log line status=0
   quietly "$log" env -u SEED -u WITHOUT SEEDS="$2" FROM=1 JOBS="$3" SHRINK=no timeout --kill-after=10 "$mutant_seconds_max" \
@@ -96,36 +97,74 @@ hunt_in_simulation() {
   if [[ -n $line ]]; then
     caught_at=$(sed -nE 's/^broken: seed ([0-9]+): .*/\1/p' <<<"$line")
     caught_by=$(sed -nE 's/^broken: seed [0-9]+: ([^:]+): .*/\1/p' <<<"$line")
+    [[ $caught_by != exception && $caught_by != entity ]] || crashed=yes
   elif ((status != 0)); then
     trouble="status $status, see build/mutants/log/$1.log"
   fi
 }
 
-hunt_in_storage() {
-  local log=$mutants/log/$1.log
-  quietly "$log" timeout --kill-after=10 "$mutant_seconds_max" "$mutants/b/test_storage" --abort --reporter junit "$2"
-  grep -q '<testsuite ' "$log" || trouble="no result, see build/mutants/log/$1.log"
-  caught_by=$(grep -B 1 -m 1 -E '<(failure|error) ' "$log" | sed -nE 's/.*<testcase .* name="([^"]*)".*/\1/p')
+# hunt_in_tests NAME SUITE TAGS
+hunt_in_tests() {
+  local log=$mutants/log/$1.log first status=0
+  quietly "$log" timeout --kill-after=10 "$mutant_seconds_max" "$mutants/b/test_$2" --abort --reporter junit "$3" || status=$?
+  first=$(grep -B 1 -m 1 -E '<(failure|error) ' "$log")
+  caught_by=$(sed -nE 's/.*<testcase .* name="([^"]*)".*/\1/p' <<<"$first" | sed -E 's/^Scenario: //; s/&quot;/"/g; s/&lt;/</g; s/&amp;/\&/g')
+  # Catch says <error> of an exception or a signal that no test expected.
+  [[ $first != *'<error '* ]] || { crashed=yes caught_by="crash: $caught_by"; }
+  if ! grep -q '<testsuite ' "$log"; then
+    trouble="no result, see build/mutants/log/$1.log"
+  elif grep -q '<testsuite .* tests="0"' "$log"; then
+    trouble="no test is ${3:-there}"
+  elif [[ -z $caught_by ]] && ((status != 0)); then
+    trouble="status $status, see build/mutants/log/$1.log"
+  fi
   if grep -qE '^[[:space:]]*SKIPPED:' "$log"; then trouble='skipped: no PostgreSQL'; fi
 }
 
 # hunt NAME SUITE TAGS SEEDS JOBS
 hunt() {
-  caught_by='' caught_at='' trouble=''
+  caught_by='' caught_at='' crashed='' trouble=''
   case $2 in
     simulation) hunt_in_simulation "$1" "$4" "$5" ;;
-    storage) hunt_in_storage "$1" "$3" ;;
+    storage | actors) hunt_in_tests "$1" "$2" "$3" ;;
     *) trouble="no suite \"$2\"" ;;
   esac
 }
 
-mutant_row() { printf '%-32s %-12s %-60.60s %s\n' "$@"; }
+# How what caught it compares with what the patch says ought to: the name of an invariant, or how a test's name begins.
+# Another check may be faster; but a crash shows only that something is wrong, not that a check knows what.
+as_said() {
+  if [[ -n $crashed && $caught_by != "$1" ]]; then
+    printf 'CRASHED, %s' "$1"
+    return
+  fi
+  case $caught_by in
+    "$1" | "$1"[,/\ ]*) printf 'yes' ;;
+    *) printf 'no, %s' "$1" ;;
+  esac
+}
+
+mutant_row() { printf '%-36s %-12s %-60.60s %-8s %s\n' "$@"; }
+
+# What the checks of a suite are run with where nothing is planted: all tags of the patches, or none when one has none.
+# tags_of SUITE PATCH...
+tags_of() {
+  local wanted=$1 patch suite tags all=''
+  shift
+  for patch; do
+    read -r suite tags < <(mutant_says suite "$patch")
+    [[ $suite == "$wanted" ]] || continue
+    [[ -n $tags ]] || return 0
+    [[ ,$all, == *",$tags,"* ]] || all+=${all:+,}$tags
+  done
+  printf '%s' "$all"
+}
 
 # run_mutants JOBS [NAME] [QUICK]
 run_mutants() {
   local jobs=$1 name_part=$2 quick_only=$3 seed_count=$mutant_seeds patch name suite tags all=0 caught=0 begin=$EPOCHREALTIME
-  local caught_by='' caught_at='' trouble=''
-  local -a patches=() suites=()
+  local caught_by='' caught_at='' crashed='' trouble='' said=''
+  local -a patches=() suites=() by_crash=()
   [[ -z $quick_only ]] || seed_count=$mutant_seeds_quick
   for patch in "$root"/tests/mutants/*"$name_part"*.patch; do
     [[ -f $patch ]] || fail "sim: tests/mutants has no patch with \"$name_part\"" 2
@@ -138,22 +177,22 @@ run_mutants() {
 
   # The checks must be silent where nothing is planted; else a catch means nothing.
   mapfile -t suites < <(for patch in "${patches[@]}"; do mutant_says suite "$patch"; done | cut -d ' ' -f 1 | sort -u)
-  mutant_row mutant suite 'caught by' 'at seed'
+  mutant_row mutant suite 'caught by' 'at seed' 'as its patch says'
   for suite in "${suites[@]}"; do
     build_mutant none "$suite" || { tail -n 30 "$mutants/log/none-build.log" >&2; return 1; }
-    hunt none "$suite" '' "$mutant_seeds_quick" "$jobs"
+    hunt none "$suite" "$(tags_of "$suite" "${patches[@]}")" "$mutant_seeds_quick" "$jobs"
     if [[ -n $caught_by$trouble ]]; then
       say "mutants: without any of them $suite fails: $caught_by$trouble, see build/mutants/log/none.log" >&2
       return 1
     fi
-    mutant_row '(none)' "$suite" - -
+    mutant_row '(none)' "$suite" - - -
   done
 
   for patch in "${patches[@]}"; do
     name=$(basename "$patch" .patch)
     read -r suite tags < <(mutant_says suite "$patch")
     all=$((all + 1))
-    caught_by='' caught_at='' trouble=''
+    caught_by='' caught_at='' crashed='' trouble=''
     if ! plant "$patch"; then
       trouble='the patch does not fit'
     elif ! build_mutant "$name" "$suite"; then
@@ -164,11 +203,14 @@ run_mutants() {
     uproot
     if [[ -n $caught_by ]]; then
       caught=$((caught + 1))
-      mutant_row "$name" "$suite" "$caught_by" "${caught_at:--}"
+      said=$(as_said "$(mutant_says 'caught by' "$patch")")
+      [[ $said != CRASHED* ]] || by_crash+=("$name")
+      mutant_row "$name" "$suite" "$caught_by" "${caught_at:--}" "$said"
     else
-      mutant_row "$name" "$suite" "NOT CAUGHT${trouble:+: $trouble}" -
+      mutant_row "$name" "$suite" "NOT CAUGHT${trouble:+: $trouble}" - -
     fi
   done
+  ((${#by_crash[@]} == 0)) || say "only a crash showed: ${by_crash[*]}"
   say "in $(seconds_since "$begin") s"
   say "$caught/$all caught"
   ((caught == all))

@@ -35,8 +35,8 @@ BEGIN {
 
   row("domain/", "domain/", "")
   row("runtime/", "runtime/ domain/ storage/*", "")
-  row("storage/postgres/", "storage/ domain/", posix " libpq-fe.h nlohmann/ openssl/")
-  row("storage/", "storage/ domain/", posix " nlohmann/ openssl/")
+  row("storage/postgres/", "storage/ domain/", posix " libpq-fe.h openssl/")
+  row("storage/", "storage/ domain/", posix " simdjson.h openssl/")
   row("actors/protocol/", "actors/protocol/ domain/ runtime/ storage/*", "caf/ openssl/")
   row("actors/journal/", "actors/journal/ actors/protocol/ runtime/ storage/ metrics/ domain/ids.hpp", "caf/ " posix)
   row("actors/trade/brokers/", "actors/trade/brokers/ domain/", "curl/ " posix)

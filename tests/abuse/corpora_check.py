@@ -31,6 +31,12 @@ def corpus():
         return {member.name: files.extractfile(member).read() for member in files.getmembers() if member.isfile()}
 
 
+def sanitized(binary):
+    """Whether it calls both sanitizers: without them nothing would complain."""
+    data = binary.read_bytes()
+    return all(name in data for name in (b"__asan_report", b"__ubsan_handle"))
+
+
 def text_members(operation):
     return [name for name, schema in operation.body_members().items()
             if operation.resolved(schema).get("type") == "string" or "anyOf" in schema]
@@ -94,7 +100,8 @@ def fields(tally, port, strings):
 
 
 def streams(desk, platform):
-    """The seeds and findings of the fuzz target for requests, with real tokens where they have placeholders."""
+    """The seeds and findings of the fuzz target for requests, with real tokens where they have placeholders. Without the restart that
+    one of them asks for: what is answered 503 meanwhile would say nothing."""
     tokens = {"trader": desk.trader.token, "admin": desk.admin.token, "platform_admin": platform.token, "viewer": desk.trader.token,
               "service": desk.trader.token}
     for folder in ("corpus", "found"):
@@ -102,13 +109,14 @@ def streams(desk, platform):
             data = path.read_bytes()
             for role, token in sorted(tokens.items(), key=lambda pair: -len(pair[0])):
                 data = data.replace(b"@" + role.encode(), token.encode())
-            yield path.name, data
+            yield path.name, data.replace(b"/restart HTTP", b"/no-restart HTTP")
 
 
 def run(scene, report):
     if not SHARED.is_dir():
         report.row("corpora", f"the shared data is absent: {SHARED}", "absent", "there", False)
         return
+    report.row("corpora", "the server is built with ASan and UBSan", sanitized(scene.binary("asan")), "True", sanitized(scene.binary("asan")))
     files = corpus()
     strings = json.loads(files["blns/blns.json"])
     node = scene.node("asan")
@@ -136,8 +144,8 @@ def run(scene, report):
     for what, part in work:
         tallies = in_threads(THREADS, lambda mine, part=part: one_thread(part, mine), within=3600)
         wrong = [line for tally in tallies for line in tally.wrong]
-        report.row("corpora", f"{what}: inputs", sum(tally.sent for tally in tallies))
-        report.row("corpora", f"{what}: answers that are faults", len(wrong), "0", not wrong)
+        report.at_least("corpora", f"{what}: inputs", sum(tally.sent for tally in tallies), 1)
+        report.at_most("corpora", f"{what}: answers that are faults", len(wrong), 0)
         for line in wrong[:10]:
             print("  " + line, flush=True)
     end_of(report, "corpora", node)

@@ -28,10 +28,15 @@ class Scene:
             plant.close()
         self.postgres.close()
 
-    def node(self, preset="release", **settings):
-        binary = ROOT / "build" / preset / "stocksblitz"
+    @staticmethod
+    def binary(preset):
+        """SB_BINARY names another one."""
+        binary = pathlib.Path(os.environ.get("SB_BINARY", ROOT / "build" / preset / "stocksblitz"))
         assert binary.is_file(), f"no binary at {binary}"
-        plant = Plant(binary, ROOT, self.postgres)
+        return binary
+
+    def node(self, preset="release", **settings):
+        plant = Plant(self.binary(preset), ROOT, self.postgres)
         self.plants.append(plant)
         return plant.new_node({**SHIPPED, **{name.replace("__", "."): value for name, value in settings.items()}})
 
@@ -45,6 +50,8 @@ def end_of(report, check, node):
         return
     checked = node.command("replay", "--only-checks", "--data", node.data)
     report.row(check, "journal, broker and read models agree", checked.returncode == 0, "True", checked.returncode == 0)
+    if checked.returncode != 0:
+        print(checked.stdout[-3000:] + checked.stderr[-3000:], flush=True)
     status = node.stop()
     report.row(check, "exit status when asked to end", status, "0", status == 0)
     complaints = [line for line in node.log_text().splitlines() if COMPLAINT.search(line)]
@@ -60,3 +67,15 @@ def resident_mb(node):
 
 def open_files(node):
     return len(os.listdir(f"/proc/{node.process.pid}/fd"))
+
+
+def processor_wait_s(node):
+    """Seconds that its threads were ready to run and did not, all together: what others on the machine, the load's programs among
+    them, took from it."""
+    waited = 0
+    for thread in pathlib.Path(f"/proc/{node.process.pid}/task").iterdir():
+        try:
+            waited += int((thread / "schedstat").read_text(encoding="ascii").split()[1])
+        except FileNotFoundError:
+            pass  # it has just ended
+    return waited / 1e9

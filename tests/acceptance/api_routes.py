@@ -10,6 +10,14 @@ METHODS = ("get", "post", "put", "patch", "delete")
 PARAMETERS = {"/api/organizations/": "organization", "/groups/": "organization", "/users/": "user", "/api/users/": "user",
               "/api/trading-accounts/": "account", "/trades/": "order", "/status/": "order", "/execute/cancel_order/": "order",
               "/ops/actors/": "actor"}
+# Who serves what beside the gateway, by the beginning of the path; "/" itself is the gateway's alone. Written here a second time,
+# and not taken from the server, so that a route which strays to another port is seen. A new one has to be entered.
+EVERYWHERE = {"user", "trade", "operations"}
+LISTENERS = {"/auth/": {"user"}, "/.well-known/": {"user"}, "/api/organizations": {"user"}, "/groups": {"user"}, "/users": {"user"},
+             "/api/users/": {"user"}, "/api/permissions/": {"user"}, "/api/trading-limits": {"user"},
+             "/api/trading-accounts": {"user", "trade"}, "/trades": {"trade"}, "/execute/": {"trade"}, "/status/": {"trade"},
+             "/api/orders/": {"trade"}, "/api/positions": {"trade"}, "/ops/": {"operations"}, "/health/": EVERYWHERE,
+             "/metrics": EVERYWHERE, "/openapi.json": EVERYWHERE}
 # Which members and parameters hold somebody's number, and whose.
 ID_NAMES = {"organization_id": "organization", "user_id": "user", "trading_account_id": "account", "trading_account_ids": "account",
             "scope_id": "account", "order": "order"}
@@ -45,6 +53,12 @@ class Operation:
         before, brace, _ = self.path.partition("{")
         assert not brace or before in PARAMETERS, f"{self}: enter in PARAMETERS what its path names"
         return PARAMETERS[before] if brace else None
+
+    @property
+    def listeners(self):
+        found = [served for beginning, served in LISTENERS.items() if self.path.startswith(beginning)]
+        assert len(found) == 1 or self.path == "/", f"{self}: enter in LISTENERS which ports serve it"
+        return {"gateway"}.union(*found)
 
     def resolved(self, schema):
         while "$ref" in schema:

@@ -1,16 +1,13 @@
 """Hostile and mistaken input: the right refusal, never a fault of ours, never half an order."""
-import base64
-import hashlib
-import hmac
 import json
 import socket
-import subprocess
 import tarfile
 import time
 
 import pytest
 
 from desk import PASSWORD, in_threads
+from forged_tokens import forgeries, signed_by_the_node
 
 
 def raw(client, path, body, content_type="application/json"):
@@ -201,41 +198,6 @@ def test_queries(desk, query):
 # ---- tokens
 
 
-def encoded(value):
-    data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def decoded(part):
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-
-
-def forgeries(token, public_keys):
-    header, claims, signature = token.split(".")
-    head, body = decoded(header), decoded(claims)
-    yield "none", f"{encoded({**head, 'alg': 'none'})}.{claims}."
-    yield "None", f"{encoded({**head, 'alg': 'None'})}.{claims}."
-    secret = json.dumps(public_keys).encode()
-    signed = f"{encoded({**head, 'alg': 'HS256'})}.{claims}"
-    yield "HS256 with the public key", signed + "." + encoded(hmac.new(secret, signed.encode(), hashlib.sha256).digest())
-    yield "another role", f"{header}.{encoded({**body, 'roles': ['platform_admin']})}.{signature}"
-    yield "another organization", f"{header}.{encoded({**body, 'organization': 1})}.{signature}"
-    yield "another user", f"{header}.{encoded({**body, 'sub': '1'})}.{signature}"
-    yield "later end", f"{header}.{encoded({**body, 'exp': body['exp'] + 3600})}.{signature}"
-    yield "no signature", f"{header}.{claims}."
-    yield "two parts", f"{header}.{claims}"
-    yield "four parts", f"{token}.{signature}"
-    yield "changed signature", f"{header}.{claims}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
-    yield "padded", f"{header}.{claims}.{signature}="
-    yield "own key in the header", f"{encoded({**head, 'jwk': {'kty': 'oct', 'k': 'AA'}})}.{claims}.{signature}"
-    yield "crit", f"{encoded({**head, 'crit': ['exp']})}.{claims}.{signature}"
-    yield "unknown key", f"{encoded({**head, 'kid': '../../dev/null'})}.{claims}.{signature}"
-    yield "not JSON", f"{encoded(b'{')}.{claims}.{signature}"
-    yield "empty", ""
-    yield "long", "A" * 7000
-    yield "word", "letmein"
-
-
 def test_forged_tokens(node, desk):
     """Every forgery is 401, and says nothing about what was wrong with it to whom it does not concern."""
     keys = node.client().get("/auth/jwks").json()
@@ -247,24 +209,6 @@ def test_forged_tokens(node, desk):
     assert desk.trader.get("/auth/me").status_code == 200
     for scheme in ("Basic dXNlcjpwYXNz", "Bearer", "bearer  x", "Token abc", "Bearer a b"):
         assert node.client().get("/auth/me", headers={"Authorization": scheme}).status_code == 401, scheme
-
-
-def signed_by_the_node(node, token, **claims):
-    """The token with other claims, signed with the node's own key: as if it had been issued at another time."""
-    header, old, _ = token.split(".")
-    text = f"{header}.{encoded({**decoded(old), **claims})}"
-    signing = ["openssl", "dgst", "-sha256", "-sign", node.data / "token-key.pem"]
-    der = subprocess.run(signing, input=text.encode(), capture_output=True, check=True, timeout=60).stdout
-    return f"{text}.{encoded(numbers_of(der))}"
-
-
-def numbers_of(der):
-    """The two numbers of an ECDSA signature as JWS has them: 32 bytes each. `der` is SEQUENCE { INTEGER r, INTEGER s }."""
-    assert der[0] == 0x30 and der[1] == len(der) - 2 and der[2] == 0x02
-    second = 4 + der[3]
-    assert der[second] == 0x02 and second + 2 + der[second + 1] == len(der)
-    r, s = (int.from_bytes(part, "big") for part in (der[4:second], der[second + 2:]))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 def test_a_token_ends(node, desk):

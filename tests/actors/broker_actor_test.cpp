@@ -1,12 +1,12 @@
 #include "actors/trade/broker_actor.hpp"
 
-#include <stdlib.h>
-
 #include <caf/all.hpp>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "actors/protocol/order_key.hpp"
+#include "quiet_system.hpp"
+#include "temporary_directory.hpp"
 #include "virtual_node.hpp"
 
 using namespace sb;
@@ -19,19 +19,22 @@ const order_id the_id = derive_order_id(virtual_node::organization, virtual_node
 const entity_key the_order = order_key(virtual_node::organization, the_id);
 constexpr money limit_price{8'000'000};
 
+broker_actor_settings settings_in(const test::temporary_directory& directory, paper_settings paper) {
+  broker_actor_settings settings;
+  settings.book = directory.path() / "book.log";
+  settings.instruments =
+      std::make_shared<const instrument_master>(std::vector<instrument>{{"NSE", "SBIN", 1, {500}, 0, 20, limit_price}});
+  settings.paper = paper;
+  return settings;
+}
+
 /// A node whose orders talk to the real paper broker when the test passes their calls on.
 class paper_node : public virtual_node {
  public:
   explicit paper_node(paper_settings paper) {
-    REQUIRE(::mkdtemp(directory_.data()) != nullptr);
     auto with = services;
     with.cluster = system.spawn([](caf::event_based_actor*) -> caf::behavior { return {[](const subscribe_ask&) {}}; });
-    broker_actor_settings settings;
-    settings.book = std::filesystem::path{directory_} / "book.log";
-    settings.instruments = std::make_shared<const instrument_master>(
-        std::vector<instrument>{{"NSE", "SBIN", 1, {500}, 0, 20, limit_price}});
-    settings.paper = paper;
-    broker_ = system.spawn(paper_broker_actor, with, settings);
+    broker_ = system.spawn(paper_broker_actor, with, settings_in(directory_, paper));
     lease_for(1h);
     grant(trader);
     cluster_ = with.cluster;
@@ -40,7 +43,6 @@ class paper_node : public virtual_node {
     caf::anon_send_exit(broker_, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(cluster_, caf::exit_reason::user_shutdown);
     settle_down();
-    std::filesystem::remove_all(directory_);
   }
   paper_node(const paper_node&) = delete;
   paper_node& operator=(const paper_node&) = delete;
@@ -74,7 +76,7 @@ class paper_node : public virtual_node {
   }
 
  private:
-  std::string directory_ = (std::filesystem::temp_directory_path() / "broker-XXXXXX").string();
+  test::temporary_directory directory_;
   caf::actor broker_;
   caf::actor cluster_;
   std::size_t passed_on_ = 0;
@@ -92,7 +94,196 @@ paper_settings by_hand() {
   return settings;
 }
 
+/// The real paper broker by itself: calls come in at the test's word, and what it answers is kept.
+class lone_broker : public test::quiet_system {
+ public:
+  lone_broker() {
+    services.router = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const envelope&, const broker_answered& told) { answers.push_back(told); },
+              [](const envelope&, const broker_reported&) {}};
+    }));
+    services.cluster =
+        keep(system.spawn([](caf::event_based_actor*) -> caf::behavior { return {[](const subscribe_ask&) {}}; }));
+    broker_ = keep(system.spawn(paper_broker_actor, services, settings_in(directory_, by_hand())));
+    run();
+  }
+  void lease_until(std::int64_t boot_until) {
+    caf::anon_send(broker_, lease_told{{boot_until}});
+    run();
+  }
+  /// It waits in the broker's mailbox until run().
+  void call(broker_verb what, std::int64_t not_after) {
+    broker_call call;
+    call.what = what;
+    call.order = the_order;
+    call.incarnation = incarnation;
+    call.command.organization = virtual_node::organization;
+    call.command.account = virtual_node::account;
+    call.command.exchange = "NSE";
+    call.command.symbol = "SBIN";
+    call.command.quantity = 10;
+    call.command.price = limit_price;
+    call.not_after = {not_after};
+    caf::anon_send(broker_, call);
+  }
+  /// The answer to a call that nothing hinders: it comes under a lease of its own.
+  broker_answered ask(broker_verb what) {
+    lease_until(boot() + 60'000);
+    call(what, boot());
+    run();
+    REQUIRE_FALSE(answers.empty());
+    const auto told = answers.back();
+    answers.pop_back();
+    return told;
+  }
+  std::uintmax_t bytes_written() const { return std::filesystem::file_size(directory_.path() / "book.log"); }
+
+  static constexpr std::uint64_t incarnation = 3;
+  std::vector<broker_answered> answers;
+
+ private:
+  test::temporary_directory directory_;
+  caf::actor broker_;
+};
+
 }  // namespace
+
+SCENARIO("what comes to the broker's door without a lease, or an order after its window, stays outside", "[door]") {
+  using outcome = broker_answered::outcome;
+  using state = broker_view::state;
+  constexpr auto place = broker_verb::place;
+  constexpr auto cancel = broker_verb::cancel;
+  constexpr auto query = broker_verb::query;
+  // Milliseconds that are left when the broker takes the call up. `last` is the last one at which it is sent.
+  constexpr std::int64_t valid = 1'000;
+  constexpr std::int64_t last = 0;
+  constexpr std::int64_t over = -1;
+  constexpr const char* sent = "";
+  constexpr const char* no_lease = "this node has no valid lease";
+  constexpr const char* too_late = "the send window has passed";
+  struct row {
+    broker_verb what;
+    std::int64_t lease;
+    std::int64_t window;
+    std::string refused;
+  };
+  const auto r = GENERATE_COPY(values<row>({
+      {place, valid, valid, sent},
+      {place, valid, last, sent},
+      {place, valid, over, too_late},
+      {place, last, valid, sent},
+      {place, last, last, sent},
+      {place, last, over, too_late},
+      {place, over, valid, no_lease},
+      {place, over, last, no_lease},
+      {place, over, over, no_lease},
+      // Neither can open a position: they have no window.
+      {cancel, valid, valid, sent},
+      {cancel, valid, over, sent},
+      {cancel, last, valid, sent},
+      {cancel, last, over, sent},
+      {cancel, over, valid, no_lease},
+      {cancel, over, over, no_lease},
+      {query, valid, valid, sent},
+      {query, valid, over, sent},
+      {query, last, valid, sent},
+      {query, last, over, sent},
+      {query, over, valid, no_lease},
+      {query, over, over, no_lease},
+  }));
+  const bool waited = GENERATE(false, true);
+  CAPTURE(static_cast<int>(r.what), r.lease, r.window, waited);
+  const bool passes = r.refused == sent;
+
+  lone_broker node;
+  if (r.what != place) REQUIRE(node.ask(place).what == outcome::seen);
+  const auto written = node.bytes_written();
+  const auto taken_up = node.boot() + 2'000;
+  node.lease_until(taken_up + r.lease);
+  if (waited) node.call(r.what, taken_up + r.window);  // when there is still time for both
+  node.stop_for(2s);
+  if (!waited) node.call(r.what, taken_up + r.window);
+  node.run();
+
+  REQUIRE(node.answers.size() == 1);
+  const auto told = node.answers.front();
+  CHECK(told.of == r.what);
+  CHECK(told.incarnation == lone_broker::incarnation);
+  CHECK(told.what == (passes ? outcome::seen : outcome::not_sent));
+  CHECK(told.detail == r.refused);
+  CHECK((node.bytes_written() > written) == (passes && r.what != query));
+  const auto in_book = node.ask(query);
+  if (r.what == place && !passes) {
+    CHECK(in_book.what == outcome::not_found);
+  } else {
+    REQUIRE(in_book.what == outcome::seen);
+    CHECK(in_book.view.is == (r.what == cancel && passes ? state::canceled : state::working));
+  }
+}
+
+SCENARIO("an order that the broker's door refused is denied, and never sent afterwards", "[door]") {
+  paper_node node{by_hand()};
+  const auto placed = node.ask(the_order, node.order("a", 10, 10'000));
+  node.settle_down();
+  const auto client_knows = [&] {
+    const auto* told = std::get_if<order_answer>(&node.answers[placed].back());
+    return told == nullptr ? order_status::none : told->order.status;
+  };
+  WHEN("it comes in the last millisecond of its window") {
+    node.advance(3s);
+    node.pass_calls_on();
+    THEN("it is sent") { CHECK(client_knows() == order_status::new_); }
+  }
+  WHEN("its window is over, or the lease") {
+    if (GENERATE(true, false)) {
+      node.advance(3'010ms);
+    } else {
+      node.lease_for(-1ms);
+    }
+    node.pass_calls_on();
+    THEN("the client is told that it was not sent, and the broker has nothing") {
+      CHECK(client_knows() == order_status::denied);
+      CHECK(node.look().denied_because == denial::not_sent);
+      node.lease_for(1h);
+      const auto filled = node.fill(4, "");
+      REQUIRE(std::holds_alternative<rejected>(filled));
+      CHECK(std::get<rejected>(filled).why == rejection::not_found);
+      CHECK(node.asked() == std::vector{broker_verb::place});
+    }
+  }
+}
+
+SCENARIO("a cancel or a question that the broker's door refused is asked again", "[door]") {
+  paper_node node{by_hand()};
+  node.ask(the_order, node.order("a", 10));
+  node.settle_down();
+  node.pass_calls_on();
+  REQUIRE(node.look().status == order_status::new_);
+  broker_verb what{};
+  GIVEN("a working order that is to be canceled") {
+    what = broker_verb::cancel;
+    node.ask(the_order, cancel_order{});
+    node.settle_down();
+  }
+  GIVEN("an order whose shard was away while it was filled") {
+    what = broker_verb::query;
+    caf::anon_send_exit(node.shard_actor(shard_role::trade), caf::exit_reason::kill);
+    node.settle_down();
+    node.fill(10, "");
+    node.spawn_shard(shard_role::trade);
+    node.advance(100ms);
+  }
+  REQUIRE(node.asked() == std::vector{broker_verb::place, what});
+  const auto outcome = what == broker_verb::cancel ? order_status::canceled : order_status::filled;
+  node.lease_for(-1ms);
+  node.pass_calls_on();
+  CHECK(node.look().status == order_status::new_);
+  node.advance(2'100ms);
+  REQUIRE(node.asked() == std::vector{broker_verb::place, what, what});
+  node.lease_for(1h);
+  node.pass_calls_on();
+  CHECK(node.look().status == outcome);
+}
 
 SCENARIO("an order that never arrived is closed only where the broker keeps it from arriving") {
   const auto mode = GENERATE(client_id_mode::unique, client_id_mode::tag_only);

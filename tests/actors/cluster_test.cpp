@@ -256,7 +256,7 @@ SCENARIO("a beat counts only while its lease is valid and its clock is trusted")
   REQUIRE(node.head(0).owner == "n1");
 }
 
-SCENARIO("nobody works on a shard that the cluster does not mind") {
+SCENARIO("nobody works on a shard that the cluster does not mind", "[cluster]") {
   small_node node;
   caf::anon_send_exit(node.services.cluster, caf::exit_reason::kill);
   node.run();
@@ -275,7 +275,7 @@ SCENARIO("nobody works on a shard that the cluster does not mind") {
   }
 }
 
-SCENARIO("after a lapse the table is looked at after the beat, so that no claim comes between the two") {
+SCENARIO("after a lapse the table is looked at after the beat, so that no claim comes between the two", "[cluster]") {
   small_node node;
   node.start_claims();
   node.advance(200ms);

@@ -15,7 +15,7 @@ namespace {
 class silent_world {
  public:
   explicit silent_world(web::credit_limits limits)
-      : edge_{limits, [] { return boot_ms{0}; }, [](const std::function<void()>& work) { work(); }} {
+      : edge_{limits, [this] { return now_; }, [](const std::function<void()>& work) { work(); }} {
     const auto silent = [](caf::event_based_actor* self) -> caf::behavior {
       self->set_default_handler(caf::drop);
       return {[](const price_query&) {}, [](const paper_fill&) {}};
@@ -65,20 +65,33 @@ class silent_world {
   }
   std::int32_t in_flight() const { return edge_.in_flight(); }
   web::gateway& edge() { return edge_; }
+  void advance(std::int64_t ms) {
+    now_.value += ms;
+    edge_.on_tick();
+  }
+  /// From the router; requests are counted from 1.
+  template <class... Parts>
+  void tell(Parts... parts) {
+    caf::anon_send(bridges_.back(), parts...);
+    node.settle_down();
+  }
   void restart_bridge() {
     caf::anon_send(parent_, 1);
     node.settle_down();
   }
 
   virtual_node node;
+  int timed_out = 0;
 
  private:
   web::entity_port::on_answer note() {
     return [this](answer&& told) {
       const auto* why = std::get_if<rejected>(&told);
       if (why != nullptr && why->why == rejection::overloaded) ++refused_;
+      if (why != nullptr && why->why == rejection::storage_unavailable) ++timed_out;
     };
   }
+  boot_ms now_;
   web::gateway edge_;
   caf::actor silent_;
   caf::actor parent_;
@@ -101,6 +114,25 @@ TEST_CASE("orders, price queries and paper fills do not take each other's credit
     CHECK(world.taken(what) == credits);
   }
   CHECK(world.in_flight() == 13);
+}
+
+SCENARIO("what a client no longer waits for keeps its credit until its shard has answered or is gone", "[credit]") {
+  silent_world world{{.per_user = 2, .per_organization = 2, .per_shard = 2, .all_shards = 2, .per_service = 1}};
+  world.fill();  // request 1
+  REQUIRE(world.taken(&silent_world::order) == 2);
+  world.advance(1'020);
+  REQUIRE(world.timed_out == 3);
+  CHECK(world.in_flight() == 2);  // a service answers for what waits there by itself
+  CHECK(world.taken(&silent_world::order) == 0);
+  WHEN("the shard answers one of them at last") {
+    world.tell(requester{1, 2}, rejected{rejection::deadline_passed, {}});
+    THEN("there is room for one") { CHECK(world.taken(&silent_world::order) == 1); }
+  }
+  WHEN("the shard is gone") {
+    world.tell(shard_gone{shard_of(shard_role::trade, virtual_node::organization), "its node lost it"});
+    THEN("there is room for both") { CHECK(world.taken(&silent_world::order) == 2); }
+  }
+  CHECK(world.timed_out == 3);  // nobody is answered twice
 }
 
 TEST_CASE("who asked about the tree is answered when a restart takes the bridge along") {

@@ -1,0 +1,123 @@
+#include "actors/supervision/shard.hpp"
+
+#include <caf/all.hpp>
+#include <catch2/catch.hpp>
+
+#include "actors/protocol/answer_handlers.hpp"
+#include "quiet_system.hpp"
+#include "runtime/address.hpp"
+
+using namespace sb;
+using namespace sb::test;
+
+namespace {
+
+const entity_key the_order = order_key({7}, "ORD1");
+
+/// Stores that it was asked, and answers.
+class one_who_notes final : public entity {
+ public:
+  bool replay(const event_record&, wall_ms, std::string&) override { return true; }
+  bool restore(const stored_snapshot&, std::string&) override { return true; }
+  void recovered(turn&, predecessor) override {}
+  void handle(const delivery& in, turn& now) override {
+    now.record({"test.asked", 1, {}, {}, {}, "{}"});
+    now.reply(in.head.from, order_answer{});
+  }
+  void committed(const clock_reading&, outputs&) override {}
+  bool busy() const override { return false; }
+};
+
+/// A shard with one order, before a writer that keeps what it is asked until the test answers.
+struct shard_and_writer : quiet_system {
+  std::vector<caf::actor> writing;   ///< entities that wait for write_told
+  std::vector<stream_id> resolving;  ///< streams whose barrier is asked for
+  std::vector<answer> answers;
+  caf::actor the_shard;
+
+  shard_and_writer() {
+    services.incarnations = std::make_shared<std::atomic<std::uint64_t>>(0);
+    services.router = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      caf::message_handler others{[](const shard_ready&) {}, [](const shard_open&) {}};
+      const take_answer keep_it = [this](std::uint64_t, answer&& told) { answers.push_back(std::move(told)); };
+      return others.or_else(answer_handlers(keep_it));
+    }));
+    services.writer = keep(system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
+      return {
+          [this, self](const write_ask&) { writing.push_back(caf::actor_cast<caf::actor>(self->current_sender())); },
+          [this, self](const barrier_ask& ask) {
+            if (!ask.stream.empty()) return resolving.push_back(ask.stream);
+            self->send(caf::actor_cast<caf::actor>(self->current_sender()), barrier_told{});
+          }};
+    }));
+    services.reader = keep(system.spawn([](caf::event_based_actor* self) -> caf::behavior {
+      return {[self](const contents_ask&) {
+                const auto asker = caf::actor_cast<caf::actor>(self->current_sender());
+                self->send(asker, contents_told{std::make_shared<stream_filter>(), {}});
+              },
+              [self](const history_ask& ask) {
+                auto empty = std::make_shared<stream_history>();
+                empty->stream = ask.stream;
+                self->send(ask.entity, history_told{std::move(empty)});
+              }};
+    }));
+    const entity_factory make = [](const entity_key&, std::uint64_t) { return std::make_unique<one_who_notes>(); };
+    the_shard = keep(system.spawn(shard, services, shard_of(the_order), shard_rules{}, make));
+    run();
+  }
+  void ask() {
+    envelope head;
+    head.to = the_order;
+    head.from = {1, ++last_request};
+    caf::anon_send(the_shard, head, get_order{});
+    run();
+  }
+  void stored() {
+    caf::anon_send(writing.back(), write_told{append_verdict::stored});
+    run();
+  }
+  std::uint64_t incarnations() const { return services.incarnations->load(); }
+
+ private:
+  std::uint64_t last_request = 0;
+};
+
+}  // namespace
+
+SCENARIO("nothing leaves an entity before it is stored", "[shard]") {
+  shard_and_writer node;
+  node.ask();
+  REQUIRE(node.writing.size() == 1);
+  CHECK(node.answers.empty());
+  node.ask();
+  CHECK(node.writing.size() == 1);  // it waits for the first
+  CHECK(node.answers.empty());
+  node.stored();
+  CHECK(node.answers.size() == 1);
+  REQUIRE(node.writing.size() == 2);
+  node.stored();
+  CHECK(node.answers.size() == 2);
+}
+
+SCENARIO("an entity begins anew only when what its former self sent is resolved", "[shard]") {
+  shard_and_writer node;
+  node.ask();
+  REQUIRE(node.writing.size() == 1);
+  const auto id = "n1/trade/shard-" + std::to_string(shard_of(the_order)) + "/" + stream_of(the_order);
+  caf::anon_send(node.the_shard, restart_ask{id});
+  node.run();
+  REQUIRE(node.resolving == std::vector{stream_of(the_order)});
+  REQUIRE(node.answers.size() == 1);  // who waited is told to look
+  CHECK(std::holds_alternative<rejected>(node.answers.front()));
+  node.ask();
+  CHECK(node.incarnations() == 1);
+  CHECK(node.writing.size() == 1);
+  CHECK(node.answers.size() == 1);
+  caf::anon_send(node.the_shard, barrier_told{stream_of(the_order)});
+  node.run();
+  CHECK(node.incarnations() == 2);
+  REQUIRE(node.writing.size() == 2);
+  node.stored();
+  REQUIRE(node.answers.size() == 2);
+  CHECK(std::holds_alternative<order_answer>(node.answers.back()));
+}
