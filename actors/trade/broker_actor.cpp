@@ -201,10 +201,49 @@ void keep_ticking(self_ptr self) {
   self->delayed_send(self, std::chrono::milliseconds{10}, tick{});
 }
 
+void not_sent(self_ptr self, const broker_state::asked& asked, const char* why) {
+  broker_answered answer;
+  answer.of = asked.what;
+  answer.incarnation = asked.incarnation;
+  answer.what = outcome::not_sent;
+  answer.detail = why;
+  send_to_order(self, asked.order, std::move(answer));
+}
+
+/// Why a call must stay outside; null while it may go on.
+const char* refused_at_the_door(const broker_state& state, const broker_state::asked& asked, boot_ms now) {
+  if (now > state.lease_until) return "this node has no valid lease";
+  if (now > asked.not_after) return "the send window has passed";
+  return nullptr;
+}
+
+/// The last look before the engine sees a call: it has waited since it was taken in, and the process may have been
+/// stopped meanwhile. A fill is the market's doing and needs no look.
+bool turned_away(self_ptr self, const paper_input& input, boot_ms now) {
+  auto& state = self->state;
+  const auto token = std::visit(
+      []<class Input>(const Input& in) {
+        if constexpr (requires { in.token; }) {
+          return in.token;
+        } else {
+          return request_token{};
+        }
+      },
+      input);
+  const auto found = state.waiting.find(token);
+  if (found == state.waiting.end() || found->second.fill_for.request != 0) return false;
+  const char* const why = refused_at_the_door(state, found->second, now);
+  if (why == nullptr) return false;
+  not_sent(self, found->second, why);
+  state.waiting.erase(found);
+  return true;
+}
+
 void run_batch(self_ptr self) {
   auto& state = self->state;
   const auto now = state.services.clock();
-  const auto batch = std::exchange(state.batch, {});
+  auto batch = std::exchange(state.batch, {});
+  std::erase_if(batch, [&](const paper_input& input) { return turned_away(self, input, now.boot); });
   for (auto& output : state.desk->run(batch, now_of(now))) {
     if (output.due <= now.boot) {
       let_go(self, output);
@@ -239,27 +278,19 @@ void take_in(self_ptr self, paper_input what) {
   schedule(self);
 }
 
-void not_sent(self_ptr self, const broker_call& call, const char* why) {
-  broker_answered answer;
-  answer.of = call.what;
-  answer.incarnation = call.incarnation;
-  answer.what = outcome::not_sent;
-  answer.detail = why;
-  send_to_order(self, call.order, std::move(answer));
-}
-
 void take_call(self_ptr self, const broker_call& call) {
   auto& state = self->state;
   const auto now = state.services.clock().boot;
-  if (now > state.lease_until) return not_sent(self, call, "this node has no valid lease");
-  if (call.what == broker_verb::place && now > call.not_after)
-    return not_sent(self, call, "the send window has passed");
-  if (call.what == broker_verb::place && state.waiting.size() >= waiting_max) {
-    return not_sent(self, call, "too many calls wait for the broker");
+  const bool place = call.what == broker_verb::place;
+  const broker_state::asked asked{
+      call.order, call.incarnation, call.what, {}, now, place ? call.not_after : broker_state::boot_ms_max};
+  if (const char* why = refused_at_the_door(state, asked, now)) return not_sent(self, asked, why);
+  if (place && state.waiting.size() >= waiting_max) {
+    return not_sent(self, asked, "too many calls wait for the broker");
   }
   pause::broker_called(call.what);
   const auto token = ++state.last_token;
-  state.waiting.emplace(token, broker_state::asked{call.order, call.incarnation, call.what, {}, now});
+  state.waiting.emplace(token, asked);
   const auto& c = call.command;
   switch (call.what) {
     case broker_verb::place:

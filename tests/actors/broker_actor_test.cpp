@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <utility>
 
 #include "actors/protocol/order_key.hpp"
 #include "quiet_system.hpp"
@@ -98,6 +99,11 @@ paper_settings by_hand() {
 class lone_broker : public test::quiet_system {
  public:
   lone_broker() {
+    services.clock = [this, look = services.clock] {
+      const auto seen = look();
+      stop_for(std::exchange(stopped_after_look, {}));
+      return seen;
+    };
     services.router = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
       return {[this](const envelope&, const broker_answered& told) { answers.push_back(told); },
               [](const envelope&, const broker_reported&) {}};
@@ -140,6 +146,7 @@ class lone_broker : public test::quiet_system {
 
   static constexpr std::uint64_t incarnation = 3;
   std::vector<broker_answered> answers;
+  std::chrono::milliseconds stopped_after_look{};  ///< the process is, once: right after the next look at the clock
 
  private:
   test::temporary_directory directory_;
@@ -191,8 +198,9 @@ SCENARIO("what comes to the broker's door without a lease, or an order after its
       {query, over, valid, no_lease},
       {query, over, over, no_lease},
   }));
-  const bool waited = GENERATE(false, true);
-  CAPTURE(static_cast<int>(r.what), r.lease, r.window, waited);
+  enum class wait { nowhere, in_the_mailbox, taken_in };
+  const auto waited = GENERATE(wait::nowhere, wait::in_the_mailbox, wait::taken_in);
+  CAPTURE(static_cast<int>(r.what), r.lease, r.window, static_cast<int>(waited));
   const bool passes = r.refused == sent;
 
   lone_broker node;
@@ -200,9 +208,13 @@ SCENARIO("what comes to the broker's door without a lease, or an order after its
   const auto written = node.bytes_written();
   const auto taken_up = node.boot() + 2'000;
   node.lease_until(taken_up + r.lease);
-  if (waited) node.call(r.what, taken_up + r.window);  // when there is still time for both
-  node.stop_for(2s);
-  if (!waited) node.call(r.what, taken_up + r.window);
+  if (waited != wait::nowhere) node.call(r.what, taken_up + r.window);  // when there is still time for both
+  if (waited == wait::taken_in) {
+    node.stopped_after_look = 2s;
+  } else {
+    node.stop_for(2s);
+  }
+  if (waited == wait::nowhere) node.call(r.what, taken_up + r.window);
   node.run();
 
   REQUIRE(node.answers.size() == 1);
