@@ -213,7 +213,7 @@ void not_sent(self_ptr self, const broker_state::asked& asked, const char* why) 
 /// Why a call must stay outside; null while it may go on.
 const char* refused_at_the_door(const broker_state& state, const broker_state::asked& asked, boot_ms now) {
   if (now > state.lease_until) return "this node has no valid lease";
-  if (now > asked.not_after) return "the send window has passed";
+  if (asked.what == broker_verb::place && now > asked.not_after) return "the send window has passed";
   return nullptr;
 }
 
@@ -281,11 +281,9 @@ void take_in(self_ptr self, paper_input what) {
 void take_call(self_ptr self, const broker_call& call) {
   auto& state = self->state;
   const auto now = state.services.clock().boot;
-  const bool place = call.what == broker_verb::place;
-  const broker_state::asked asked{
-      call.order, call.incarnation, call.what, {}, now, place ? call.not_after : broker_state::boot_ms_max};
+  const broker_state::asked asked{call.order, call.incarnation, call.what, {}, now, call.not_after};
   if (const char* why = refused_at_the_door(state, asked, now)) return not_sent(self, asked, why);
-  if (place && state.waiting.size() >= waiting_max) {
+  if (call.what == broker_verb::place && state.waiting.size() >= waiting_max) {
     return not_sent(self, asked, "too many calls wait for the broker");
   }
   pause::broker_called(call.what);

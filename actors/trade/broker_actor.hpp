@@ -2,7 +2,6 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <filesystem>
-#include <limits>
 #include <map>
 #include <memory>
 #include <unordered_map>
@@ -29,7 +28,6 @@ struct broker_actor_settings {
 /// batch: one write, then the answers. Checks lease and send window right before a place reaches the engine; past them
 /// it answers not_sent. When the trading day is over its DAY orders expire.
 struct broker_state {
-  static constexpr boot_ms boot_ms_max{std::numeric_limits<std::int64_t>::max()};
   static inline const char* name = "broker";
   struct asked {
     entity_key order;
@@ -37,7 +35,7 @@ struct broker_state {
     broker_verb what = broker_verb::place;
     requester fill_for;  ///< of an external fill
     boot_ms since;
-    boot_ms not_after = boot_ms_max;  ///< a place: the end of its send window
+    boot_ms not_after;  ///< of a place: the end of its send window
   };
 
   node_services services;

@@ -125,6 +125,12 @@ const risk_book& database::book(organization_id organization) const {
   return found == books_.end() ? none : found->second;
 }
 
+bool database::holds(organization_id organization, const order_id& id) const {
+  const auto& reservations = book(organization).reservations;
+  const auto found = reservations.find(id);
+  return found != reservations.end() && found->second.state == reservation_state::held;
+}
+
 std::int64_t database::version(const stream_id& stream) const {
   const auto found = streams_.find(stream);
   return found == streams_.end() ? 0 : found->second.version;

@@ -62,6 +62,8 @@ class database {
   /// What the first `version` events make of it.
   order_state order_at(const order_id& id, std::int64_t version) const;
   const risk_book& book(organization_id organization) const;
+  /// The risk book holds capacity for the order.
+  bool holds(organization_id organization, const order_id& id) const;
   std::int64_t version(const stream_id& stream) const;
   const std::map<order_id, stored_order>& orders() const { return orders_; }
   const std::map<organization_id, risk_book>& books() const { return books_; }

@@ -110,10 +110,7 @@ void only_what_is_authorized_is_sent(const world& all, const broker_call& call) 
 }
 
 void nothing_released_trades(const world& all, const exchange_order& order) {
-  const auto& reservations = all.db.book(order.organization).reservations;
-  const auto found = reservations.find(order.client_id);
-  const bool held = found != reservations.end() && found->second.state == reservation_state::held;
-  if (held || order.beyond_every_window) return;
+  if (all.db.holds(order.organization, order.client_id) || order.beyond_every_window) return;
   broken("I6", "the broker fills " + order.client_id + ", and what was held for it is released");
 }
 
@@ -122,9 +119,7 @@ void reaches_the_broker_once(const world& all, const order_id& id) {
 }
 
 void what_was_released_is_never_accepted(const world& all, const entity_key& order, bool beyond_every_window) {
-  const auto& reservations = all.db.book(order.organization).reservations;
-  const auto found = reservations.find(order.id);
-  const bool held = found != reservations.end() && found->second.state == reservation_state::held;
+  const bool held = all.db.holds(order.organization, order.id);
   const bool absent = all.db.order(order.id).status == order_status::absent;
   if (held || (absent && beyond_every_window)) return;
   broken("I6", "the broker accepts " + order.id + ", and what was held for it is released");

@@ -132,9 +132,7 @@ void world::reply(std::size_t from, const requester& to, const answer& what) {
 
 saga_step world::step_of(organization_id organization, const order_id& id) const {
   const auto& order = db.order(id);
-  const auto& book = db.book(organization);
-  const auto reservation = book.reservations.find(id);
-  const bool held = reservation != book.reservations.end() && reservation->second.state == reservation_state::held;
+  const bool held = db.holds(organization, id);
   if (is_closed(order.status)) return held ? saga_step::settling : saga_step::closed;
   if (order.status == order_status::absent) return saga_step::absent;
   if (order.status == order_status::none) return saga_step::requesting;

@@ -22,6 +22,15 @@ constexpr const char* lock_shard = "begin; select 1 from shard where id = 5 for 
 int code(append_status status) { return static_cast<int>(status); }
 int code(claim_status status) { return static_cast<int>(status); }
 
+/// Has beaten once, so that its counter is 1, and owns the shard and shard 6.
+std::unique_ptr<journal> owner_at_its_first_beat(postgres_world& world) {
+  auto owner = world.open(old_owner);
+  claimed(*owner, old_owner, shard);
+  claimed(*owner, old_owner, 6);
+  owner->heartbeat(old_owner, generous);
+  return owner;
+}
+
 }  // namespace
 
 TEST_CASE("an owner frozen before its append cannot write after a take-over", "[take-over]") {
@@ -176,10 +185,7 @@ TEST_CASE("a claim that waits for an append gets the head that the append leaves
 TEST_CASE("a claim that names its owner's counter waits for an append like any other", "[take-over]") {
   if (!postgres_world::available()) return;
   postgres_world world;
-  const auto owner = world.open(old_owner);
-  claimed(*owner, old_owner, shard);
-  claimed(*owner, old_owner, 6);
-  owner->heartbeat(old_owner, generous);
+  const auto owner = owner_at_its_first_beat(world);
   database_view at_work{world.conninfo()};
   at_work.run("begin; update shard set head = 1 where id = 5; update shard set epoch = 9 where id = 6");
   std::vector<claim_outcome> outcomes;
@@ -199,10 +205,7 @@ TEST_CASE("a claim that names its owner's counter waits for an append like any o
 TEST_CASE("a claim that is lost already holds up nobody's beat", "[take-over]") {
   if (!postgres_world::available()) return;
   postgres_world world;
-  const auto owner = world.open(old_owner);
-  claimed(*owner, old_owner, shard);
-  claimed(*owner, old_owner, 6);
-  owner->heartbeat(old_owner, generous);
+  const auto owner = owner_at_its_first_beat(world);
   database_view other{world.conninfo()};
   other.run("begin; select from shard where id = 7 for update");
   // What it saw of the two is old, and it waits for a third.
