@@ -149,11 +149,11 @@ mutant_row() { printf '%-36s %-12s %-60.60s %-8s %s\n' "$@"; }
 # What the checks of a suite are run with where nothing is planted: all tags of the patches, or none when one has none.
 # tags_of SUITE PATCH...
 tags_of() {
-  local wanted=$1 patch suite tags all=''
+  local of_suite=$1 patch suite tags all=''
   shift
   for patch; do
     read -r suite tags < <(mutant_says suite "$patch")
-    [[ $suite == "$wanted" ]] || continue
+    [[ $suite == "$of_suite" ]] || continue
     [[ -n $tags ]] || return 0
     [[ ,$all, == *",$tags,"* ]] || all+=${all:+,}$tags
   done
