@@ -138,7 +138,7 @@ class lone_broker : public test::quiet_system {
     call(what, boot());
     run();
     REQUIRE_FALSE(answers.empty());
-    const auto told = answers.back();
+    auto told = answers.back();
     answers.pop_back();
     return told;
   }
