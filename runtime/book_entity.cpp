@@ -51,6 +51,7 @@ void book_entity::on(const reserve_request& in, const envelope& head, turn& now)
   const bool too_late = in.deadline.value != 0 && now.now.boot > in.deadline;
   auto verdict = decide(book_, in.what, now.now.day, too_late, facts);
   const bool reserved_now = verdict.what == reserve_answer::verdict::reserved && !facts.empty();
+  if (!facts.empty()) drop_old_tombstones(facts, now.now.boot);
   record(facts, head, now);
   if (reserved_now) watch(in.what.order, now.now.boot, now);
   now.after_commit(
@@ -68,6 +69,7 @@ void book_entity::on(const close_request& in, const envelope& head, turn& now) {
 void book_entity::on(const settle_request& in, const envelope& head, turn& now) {
   std::vector<risk_event> facts;
   const auto verdict = decide(book_, in.what, now.now.day, facts);
+  if (!facts.empty()) drop_old_tombstones(facts, now.now.boot);
   record(facts, head, now);
   if (verdict.accepted) {
     for (const auto& fact : in.what.facts) {
@@ -169,6 +171,19 @@ void book_entity::watch(const order_id& order, boot_ms since, turn& now) {
 bool book_entity::is_held(const order_id& order) const {
   const auto found = book_.reservations.find(order);
   return found != book_.reservations.end() && found->second.state == reservation_state::held;
+}
+
+// ---- tombstones
+// ----------------------------------------------------------------------------------------------------------------
+
+/// With facts that are stored anyway, a few times in `tombstone_ms` and not with each row.
+void book_entity::drop_old_tombstones(std::vector<risk_event>& facts, boot_ms now) {
+  constexpr std::int64_t looks = 8;
+  if (seen_.empty() || seen_.back().at.value + rules_.tombstone_ms / looks <= now.value)
+    seen_.push_back({now, book_.last_tombstone});
+  std::int64_t through = 0;
+  for (; seen_.front().at.value + rules_.tombstone_ms < now.value; seen_.pop_front()) through = seen_.front().last;
+  drop_tombstones(book_, through, facts);
 }
 
 // ---- parts

@@ -13,6 +13,8 @@ struct book_rules {
   std::int64_t probe_retry_ms = 5'000;
   std::int32_t probes_max = 256;  ///< orders asked for in one round
   std::int64_t snapshot_events_min = 500;
+  /// How long what is known of an order that is over stays: longer than any Reserve may be on its way.
+  std::int64_t tombstone_ms = 61'500;
 };
 
 /// The risk book of an organization: the one writer of limits, permissions and reservations.
@@ -36,6 +38,11 @@ class book_entity final : public entity {
     boot_ms since;
     order_id order;
   };
+  /// Every tombstone up to this number was made before `at`.
+  struct tombstones_seen {
+    boot_ms at;
+    std::int64_t last = 0;
+  };
 
   void on(const reserve_request& in, const envelope& head, turn& now);
   void on(const close_request& in, const envelope& head, turn& now);
@@ -50,6 +57,7 @@ class book_entity final : public entity {
   void on(const probe_answered& in, const envelope& head, turn& now);
   void on(const alarm& in, const envelope& head, turn& now);
 
+  void drop_old_tombstones(std::vector<risk_event>& facts, boot_ms now);
   void record(const std::vector<risk_event>& facts, const envelope& head, turn& now);
   /// Head of the answer to an order that asked; the answer runs under the names of the question.
   envelope back_to(const order_id& order, const envelope& asked) const;
@@ -65,6 +73,7 @@ class book_entity final : public entity {
   // Reservations whose order has not been heard of since this incarnation began.
   std::deque<unheard> unheard_;
   std::unordered_set<order_id> heard_;  ///< held, and known to the order's shard
+  std::deque<tombstones_seen> seen_;    ///< oldest first; some, however many tombstones there are
   bool probing_ = false;                ///< the alarm is set
 };
 

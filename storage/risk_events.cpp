@@ -55,6 +55,8 @@ template <>
 inline constexpr std::string_view type_name<day_rolled> = "risk.day_rolled";
 template <>
 inline constexpr std::string_view type_name<limit_overrun> = "risk.limit_overrun";
+template <>
+inline constexpr std::string_view type_name<tombstones_dropped> = "risk.tombstones_dropped";
 
 template <>
 inline constexpr auto fields<limit> = std::tuple{
@@ -127,6 +129,10 @@ inline constexpr auto fields<limit_overrun> = std::tuple{
     always{"limit", &limit_overrun::limit},       always{"usage", &limit_overrun::usage},
     unless_empty{"order", &limit_overrun::order},
 };
+template <>
+inline constexpr auto fields<tombstones_dropped> = std::tuple{
+    always{"through", &tombstones_dropped::through},
+};
 
 // ---- the snapshot
 // ------------------------------------------------------------------------------------------------------
@@ -153,13 +159,19 @@ inline constexpr auto fields<reservation> = std::tuple{
     always{"day", &reservation::day},
     unless_empty{"violations", &reservation::violations},
     unless_empty{"qty_max", &reservation::quantity_max},
+    unless_empty{"tombstone", &reservation::tombstone},
 };
 /// The numbers of a book; its tables follow by hand.
 template <>
 inline constexpr auto fields<risk_book> = std::tuple{
-    always{"organization", &risk_book::organization}, always{"day", &risk_book::day},
-    always{"version", &risk_book::version},           always{"limits_version", &risk_book::limits_version},
-    always{"settled_seq", &risk_book::settled_seq},   always{"held_count", &risk_book::held_count},
+    always{"organization", &risk_book::organization},
+    always{"day", &risk_book::day},
+    always{"version", &risk_book::version},
+    always{"limits_version", &risk_book::limits_version},
+    always{"settled_seq", &risk_book::settled_seq},
+    always{"held_count", &risk_book::held_count},
+    unless_empty{"last_tombstone", &risk_book::last_tombstone},
+    unless_empty{"dropped_through", &risk_book::dropped_through},
 };
 
 namespace {
@@ -243,6 +255,7 @@ bool take_reservations(json_value from, risk_book& book, std::string& why) {
     order_id order;
     reservation held;
     if (!take_required(element, "order", order, why) || !take_fields(element, held, why)) return false;
+    if (held.tombstone != 0 && !only_once(book.tombstones.emplace(held.tombstone, order).second, why)) return false;
     return only_once(book.reservations.emplace(std::move(order), std::move(held)).second, why);
   });
 }

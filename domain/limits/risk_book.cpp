@@ -64,6 +64,11 @@ void fold_fill(risk_book& book, const order_fact& fill) {
   r.held = held;
 }
 
+void number_tombstone(risk_book& book, const order_id& order, reservation& r) {
+  r.tombstone = ++book.last_tombstone;
+  book.tombstones.emplace(r.tombstone, order);
+}
+
 /// Leaves a tombstone whatever was there before, nothing included: a Reserve that arrives late must find its order
 /// closed.
 void fold_end(risk_book& book, const order_id& order) {
@@ -76,6 +81,8 @@ void fold_end(risk_book& book, const order_id& order) {
   r.violations.clear();
   r.violations.shrink_to_fit();
   r.quantity_max.reset();
+  book.tombstones.erase(r.tombstone);
+  number_tombstone(book, order, r);
 }
 
 void fold_fact(risk_book& book, const order_fact& fact) {
@@ -121,6 +128,7 @@ struct fold {
     const auto [at, added] = book.reservations.try_emplace(fact.order);
     auto& r = at->second;
     if (!added && is_held(r)) release(book, r);
+    book.tombstones.erase(r.tombstone);
     r = reservation{};
     r.attempt = fact.attempt;
     r.fingerprint = fact.fingerprint;
@@ -167,8 +175,12 @@ struct fold {
     if (fact.day <= book.day) return;
     const auto ended = book.day;
     book.day = fact.day;
-    std::erase_if(book.reservations,
-                  [&](const auto& entry) { return !is_held(entry.second) && entry.second.day < ended; });
+    std::erase_if(book.reservations, [&](const auto& entry) {
+      const auto& r = entry.second;
+      if (is_held(r) || r.day >= ended) return false;
+      book.tombstones.erase(r.tombstone);
+      return true;
+    });
     for (auto& [scope, usage] : book.usage) {
       usage.used = usage.ahead_day >= fact.day ? usage.used_ahead : money{};
       usage.orders = 0;
@@ -185,10 +197,28 @@ struct fold {
 
   void operator()(const limit_overrun&) const {}
 
+  void operator()(const tombstones_dropped& fact) const {
+    const auto end = book.tombstones.upper_bound(fact.through);
+    for (auto at = book.tombstones.upper_bound(book.dropped_through); at != end;) {
+      const auto r = book.reservations.find(at->second);
+      if (r->second.day > book.day) {
+        ++at;
+        continue;
+      }
+      book.reservations.erase(r);
+      at = book.tombstones.erase(at);
+    }
+    book.dropped_through = std::max(book.dropped_through, std::min(fact.through, book.last_tombstone));
+  }
+
  private:
   void bury(const order_id& order, reservation tombstone) const {
     const auto [at, added] = book.reservations.try_emplace(order);
-    if (added || (!is_final(at->second) && at->second.attempt < tombstone.attempt)) at->second = std::move(tombstone);
+    auto& r = at->second;
+    if (!added && (is_final(r) || r.attempt >= tombstone.attempt)) return;
+    book.tombstones.erase(r.tombstone);
+    r = std::move(tombstone);
+    number_tombstone(book, order, r);
   }
 };
 
@@ -365,6 +395,11 @@ settle_answer decide(risk_book& book, const settle_facts& command, trading_day t
   facts.emplace_back(facts_settled{command.seq, command.facts});
   watch.state_overruns(book, facts);
   return {true, book.settled_seq};
+}
+
+void drop_tombstones(risk_book& book, std::int64_t through, std::vector<risk_event>& facts) {
+  const auto oldest = book.tombstones.upper_bound(book.dropped_through);
+  if (oldest != book.tombstones.end() && oldest->first <= through) state(book, facts, tombstones_dropped{through});
 }
 
 void decide(risk_book& book, const set_limits& command, trading_day today, std::vector<risk_event>& facts) {

@@ -145,9 +145,15 @@ struct limit_overrun {
   order_id order;  ///< empty when a lowered limit did it
   friend bool operator==(const limit_overrun&, const limit_overrun&) = default;
 };
+/// The tombstones with a number up to `through` are gone, but for those of a day to come: their reservations count in
+/// it.
+struct tombstones_dropped {
+  std::int64_t through = 0;
+  friend bool operator==(const tombstones_dropped&, const tombstones_dropped&) = default;
+};
 
 using risk_event = std::variant<limits_set, permissions_set, limit_reserved, limit_denied, attempt_closed,
-                                facts_settled, day_rolled, limit_overrun>;
+                                facts_settled, day_rolled, limit_overrun, tombstones_dropped>;
 
 // ---- state ----------------------------------------------------------------------------------------------------------
 enum class reservation_state : std::uint8_t {
@@ -169,6 +175,7 @@ struct reservation {
   trading_day day;                           ///< the day into which it was reserved; tombstones: the day they were made
   std::vector<violation> violations;         ///< denied only
   std::optional<std::int64_t> quantity_max;  ///< denied only
+  std::int64_t tombstone = 0;                ///< its number, counted as tombstones are made; 0: none
   friend bool operator==(const reservation&, const reservation&) = default;
 };
 struct scope_usage {
@@ -191,6 +198,9 @@ struct risk_book {
   std::map<limit_scope, scope_usage> usage;
   std::unordered_map<order_id, reservation> reservations;
   std::int64_t held_count = 0;
+  std::map<std::int64_t, order_id> tombstones;  ///< by their numbers: those of `reservations` that are not held
+  std::int64_t last_tombstone = 0;
+  std::int64_t dropped_through = 0;
   friend bool operator==(const risk_book&, const risk_book&) = default;
 };
 
@@ -202,7 +212,7 @@ struct risk_book {
 /// counts at once as well, which errs to the safe side. A fill of an earlier day only reduces what is held.
 /// day_rolled never goes back; it leaves used what was filled ahead for the new day, sets orders to zero, counts the
 /// reservations made in advance for the new day into `orders`, and drops tombstones made before the trading day that
-/// ends: a Reserve has a deadline of seconds, so nothing that old can arrive.
+/// ends; tombstones_dropped does so with the day's own.
 void evolve(risk_book& book, const risk_event& event);
 
 // ---- readings -------------------------------------------------------------------------------------------------------
@@ -262,6 +272,11 @@ struct settle_answer {
 settle_answer decide(risk_book& book, const settle_facts& command, trading_day today, std::vector<risk_event>& facts);
 
 /// Overruns follow where a new limit is below what counts against it now and the former limit was not.
+/// Drops the tombstones up to number `through`, once no Reserve or CloseAttempt that began before they were made can
+/// arrive any more: a Reserve has a deadline of seconds, and an order that is over asks nothing. A fill that comes
+/// later counts as that of an order that the book does not know.
+void drop_tombstones(risk_book& book, std::int64_t through, std::vector<risk_event>& facts);
+
 void decide(risk_book& book, const set_limits& command, trading_day today, std::vector<risk_event>& facts);
 void decide(risk_book& book, const set_permissions& command, trading_day today, std::vector<risk_event>& facts);
 

@@ -47,6 +47,7 @@ struct ledger {
   };
   trading_day day;
   std::map<order_id, entry> entries;
+  std::vector<entry> forgotten;  ///< dropped tombstones: their orders were placed all the same
   std::map<std::pair<limit_scope, trading_day>, std::int64_t> used_on;
   std::map<limit_scope, std::vector<limit>> limits;
   std::map<user_id, permission_grant> grants;
@@ -64,9 +65,9 @@ struct ledger {
                          [&](const auto& each) { return each.second.open && concerns(each.second, scope); });
   }
   std::int64_t orders_in(limit_scope scope) const {
-    return std::count_if(entries.begin(), entries.end(), [&](const auto& each) {
-      return concerns(each.second, scope) && (each.second.reserved_on == day || each.second.day >= day);
-    });
+    const auto counts = [&](const entry& e) { return concerns(e, scope) && (e.reserved_on == day || e.day >= day); };
+    return std::count_if(entries.begin(), entries.end(), [&](const auto& each) { return counts(each.second); }) +
+           std::count_if(forgotten.begin(), forgotten.end(), counts);
   }
   std::int64_t used_in(limit_scope scope) const {
     std::int64_t sum = 0;
@@ -203,6 +204,10 @@ class wild_desk {
     if (dice_.one_in(40)) today_.value += 1 + static_cast<std::int32_t>(dice_.below(3));
     if (dice_.one_in(60)) --today_.value;  // a clock that goes back
     facts_.clear();
+    if (dice_.one_in(10)) {
+      drop_tombstones(book_, book_.last_tombstone - dice_.below(5), facts_);
+      return check_facts(seen);
+    }
     switch (dice_.below(10)) {
       case 0: {
         decide(book_, set_limits{any_scope(), any_limits()}, today_, facts_);
@@ -314,9 +319,24 @@ class wild_desk {
   }
 
   void evolve_both(const risk_event& fact) {
+    if (const auto* dropped = std::get_if<tombstones_dropped>(&fact)) forget(*dropped);
     evolve(replayed_, fact);
     ledger_.take(fact);
+    REQUIRE(std::ssize(replayed_.tombstones) + replayed_.held_count == std::ssize(replayed_.reservations));
     if (book_.version < replayed_.version) evolve(book_, fact);  // the first facts, which no command made
+  }
+
+  /// None of them holds anything, nor counts in a day to come: the ledger can do without.
+  void forget(const tombstones_dropped& dropped) {
+    for (const auto& [number, order] : replayed_.tombstones) {
+      if (number > dropped.through || number <= replayed_.dropped_through) continue;
+      const auto known = ledger_.entries.find(order);
+      if (known == ledger_.entries.end()) continue;
+      REQUIRE_FALSE(known->second.open);
+      if (known->second.day > ledger_.day) continue;
+      ledger_.forgotten.push_back(known->second);
+      ledger_.entries.erase(known);
+    }
   }
 
   user_id any_user() { return {1 + dice_.below(3)}; }

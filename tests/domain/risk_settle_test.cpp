@@ -358,6 +358,56 @@ SCENARIO("the trading day rolls") {
   }
 }
 
+SCENARIO("what is known of orders that are over is dropped in the end") {
+  auto in_advance = reserved("advance", 1, 100);
+  in_advance.day = tomorrow;
+  auto book = given_open({reserved("held", 2, 100), reserved("settled", 1, 100), denied("denied"),
+                          attempt_closed{"closed", 1, today}, in_advance, settled(1, {ended("settled")}),
+                          settled(2, {ended("advance")}), denied("young")});
+  REQUIRE(book.last_tombstone == 5);
+  std::vector<risk_event> facts;
+  WHEN("all but the youngest may go") {
+    drop_tombstones(book, 4, facts);
+    REQUIRE(facts == std::vector<risk_event>{tombstones_dropped{4}});
+    THEN("they go, but for what is held and what counts in a day to come") {
+      CHECK(book.reservations.size() == 3);
+      for (const auto* order : {"held", "advance", "young"}) CHECK(book.reservations.contains(order));
+      require_everywhere(book, usage(0, 200, 3, 1));
+    }
+    THEN("nothing is stated twice") {
+      drop_tombstones(book, 4, facts);
+      CHECK(facts.size() == 1);
+    }
+    THEN("one of them that is closed again leaves a tombstone again") {
+      evolve(book, settled(3, {ended("settled")}));
+      CHECK(book.reservations.at("settled").tombstone == 6);
+    }
+    AND_WHEN("the day to come begins") {
+      evolve(book, day_rolled{tomorrow});
+      THEN("it counts what was reserved for it") { CHECK(usage_of(book, user_scope).orders == 1); }
+      THEN("its tombstones go with those of its day") {
+        evolve(book, day_rolled{{102}});
+        evolve(book, day_rolled{{103}});
+        CHECK(book.reservations.size() == 1);
+        CHECK(book.tombstones.empty());
+      }
+    }
+  }
+  WHEN("a denied order is reserved by a later attempt") {
+    evolve(book, reserved("denied", 1, 100, 2));
+    drop_tombstones(book, 99, facts);
+    THEN("its former tombstone takes nothing with it") {
+      CHECK(book.reservations.at("denied").state == reservation_state::held);
+      CHECK(book.held_count == 2);
+    }
+  }
+  WHEN("there are none") {
+    auto young = given_open({reserved("held", 2, 100)});
+    drop_tombstones(young, 99, facts);
+    THEN("nothing is stated") { CHECK(facts.empty()); }
+  }
+}
+
 TEST_CASE("every decision that stores something rolls the day first") {
   struct row {
     std::string name;
@@ -402,8 +452,9 @@ TEST_CASE("the fold is total: impossible histories neither throw nor count below
   auto book = given(
       {huge, huge, negative, settled(9, {refund, cheap, far, far, ended("o-1"), ended("o-1"), ended("o-2"), ended("")}),
        attempt_closed{"o-1", 9, today}, denied("o-1", 9), settled(3, {}), day_rolled{today}, day_rolled{{-5}},
-       limit_overrun{}, limit_reserved{}, limit_denied{}, attempt_closed{}, limits_set{}, permissions_set{}});
-  CHECK(book.version == 15);
+       limit_overrun{}, limit_reserved{}, limit_denied{}, attempt_closed{}, limits_set{}, permissions_set{},
+       tombstones_dropped{}, tombstones_dropped{-1}});
+  CHECK(book.version == 17);
   CHECK(book.settled_seq == 9);
   CHECK(book.day == today);
   for (const auto& [scope, u] : book.usage) {

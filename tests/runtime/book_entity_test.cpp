@@ -295,6 +295,48 @@ SCENARIO("a reservation of which nothing is heard is asked for") {
   }
 }
 
+SCENARIO("what is known of orders that are over stays longer than a Reserve can be on its way") {
+  book_desk d;
+  d.open();
+  d.give(d.reserve("O1", 1, 1));
+  d.store();
+  d.give(d.row(0, 2, {d.closed("O1", 2)}), {100, 1});
+  d.store();
+  const auto answer_to_late_copy = [&] {
+    d.clear();
+    d.give(d.reserve("O1", 1, 1));
+    d.store_all();
+    return d.verdicts().back();
+  };
+  const auto work = [&](const char* order) {  // it is dropped with what is stored anyway
+    d.give(d.reserve(order, 1, 1));
+    d.store();
+  };
+  WHEN("almost that time has passed") {
+    d.pass(d.rules.tombstone_ms);
+    work("O2");
+    THEN("a late copy is known") { CHECK(answer_to_late_copy() == verdict::closed); }
+  }
+  WHEN("it has passed, and nothing was stored meanwhile") {
+    d.pass(d.rules.tombstone_ms + 1);
+    THEN("a late copy is known") { CHECK(answer_to_late_copy() == verdict::closed); }
+  }
+  WHEN("it has passed since it was seen") {
+    d.pass(d.rules.tombstone_ms / 8);
+    work("O2");
+    d.pass(d.rules.tombstone_ms + 1);
+    work("O3");
+    THEN("nothing is known of it any more") {
+      CHECK(d.story().back() == "risk.tombstones_dropped");
+      CHECK(answer_to_late_copy() == verdict::reserved);
+    }
+    THEN("so it is after a restart") {
+      d.come_back();
+      CHECK(answer_to_late_copy() == verdict::reserved);
+    }
+  }
+}
+
 SCENARIO("a snapshot is as good as the history") {
   book_rules rules;
   rules.snapshot_events_min = 5;

@@ -91,11 +91,14 @@ void only_what_is_authorized_is_sent(const world& all, const broker_call& call) 
   if (all.time.now() > call.not_after.value) broken("I4", id + " is sent after its window");
   const auto& book = all.db.book(call.order.organization);
   const auto found = book.reservations.find(id);
-  if (found == book.reservations.end()) broken("I4", id + " is sent, and no reservation for it is stored");
-  const auto& held = found->second;
-  const auto& c = order.command;
   // The call may have waited while the order was ended; then the broker was told to block the id.
   const bool ended = all.config.broker_enforces_ids && is_closed(order.status);
+  if (found == book.reservations.end()) {
+    if (ended) return;  // nothing is known any more of what was held
+    broken("I4", id + " is sent, and no reservation for it is stored");
+  }
+  const auto& held = found->second;
+  const auto& c = order.command;
   if (held.state != reservation_state::held && !ended) broken("I4", id + " is sent, and nothing is held for it");
   if (held.quantity != c.quantity || held.user != c.user || held.account != c.account || held.price < worst_price(c)) {
     broken("I4", id + " is sent, and what is reserved is for another order");

@@ -41,6 +41,7 @@ class ledger {
   void take(const permissions_set&) {}
   void take(const limit_denied&) {}
   void take(const attempt_closed&) {}
+  void take(const tombstones_dropped&) {}
 
   std::array<limit_scope, 3> scopes_of(user_id user, account_id account) const;
   using counted_limit = std::pair<limit_scope, limit_type>;

@@ -156,6 +156,7 @@ void node::spawn(shard_id id, slot& entry, predecessor former) {
     book_rules rules;
     if (world_.config.small_snapshots) rules.snapshot_events_min = 8;
     rules.probe_after_ms = order_times{}.send_window_ms + world_.config.grace_ms;
+    rules.tombstone_ms = order_times{}.reserve_deadline_ms;  // as short as may be
     body = std::make_unique<book_entity>(entry.key, rules);
   } else {
     order_rules rules;

@@ -154,6 +154,7 @@ const std::vector<golden<risk_event>> risk_goldens{
     {day_rolled{{20'001}}, "risk.day_rolled", R"({"day":20001})"},
     {limit_overrun{{scope_kind::account, 12}, limit_type::open_orders, 5, 6, some_order}, "risk.limit_overrun",
      R"({"scope":["account",12],"type":"open_orders","limit":5,"usage":6,"order":"ORDABCDEFGHIJKLMNOPQRSTUVWXYZ234"})"},
+    {tombstones_dropped{17}, "risk.tombstones_dropped", R"({"through":17})"},
 };
 const std::vector<golden<user_event>> user_goldens{
     {user_created{{3}, roles({role::trader, role::platform_admin})}, "user.created",
@@ -200,6 +201,7 @@ const std::vector<risk_event> more_risk_events{
     facts_settled{5, {{order_fact::kind::absent, 5, some_order, 0, {}, {}, {}, {}}, order_fact{}}},
     day_rolled{},
     limit_overrun{{scope_kind::organization, 7}, limit_type::daily_value, 1, 2, ""},
+    tombstones_dropped{},
 };
 
 template <class Event>
