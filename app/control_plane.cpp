@@ -289,7 +289,10 @@ void control_plane::impl::prepare_database() {
 
 void control_plane::impl::on_tick() {
   edge->on_tick();
-  counters.requests_in_flight().set(edge->in_flight());
+  const auto& door = edge->door();
+  counters.requests_in_flight().set(door.in_flight());
+  counters.requests_waiting().set(static_cast<std::int64_t>(door.waiting()));
+  counters.core_limit().set(door.core_limit_now());
   if (++ticks % 6'000 == 0) database->release_orphan_claims();  // each minute
 }
 
@@ -324,9 +327,16 @@ void control_plane::start() {
   const auto post = [&m](std::function<void()> work) { m.server->post(std::move(work)); };
   m.database =
       std::make_unique<database_reader>(m.chosen.database.conninfo, m.self, m.statement_deadline(), wall_now, post);
-  const web::credit_limits credits{m.chosen.admission.per_user, m.chosen.admission.per_organization,
-                                   m.chosen.admission.per_shard, 4 * m.chosen.admission.per_shard};
-  m.edge = std::make_unique<web::gateway>(credits, boot_now, post);
+  const auto& a = m.chosen.admission;
+  web::admission_limits door;
+  door.credits = {a.per_user, a.per_organization, a.per_shard, 4 * a.per_shard};
+  door.core.took_ms = a.core_ms;
+  door.line_ms = a.line_ms;
+  door.user_share = a.user_share;
+  m.edge = std::make_unique<web::gateway>(door, boot_now, post);
+  m.edge->on_refused([&m](web::short_of lacking) {
+    m.counters.admission_refused(lacking == web::short_of::nothing ? "line" : word(lacking)).add();
+  });
   web::issuer_settings issuer{m.chosen.auth.issuer, m.chosen.auth.audience, m.chosen.auth.token_lifetime_s};
   m.api = std::make_unique<web::api>(m.api_settings(), *m.edge, *m.database, web::token_issuer{issuer, *m.key}, *m.key,
                                      m.instruments, m.counters, wall_now);

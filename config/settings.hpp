@@ -87,10 +87,14 @@ struct cluster_settings {
 };
 
 /// Requests in flight; beyond them 429. A restart forgets nothing here: credits return when a shard answers or drops.
+/// Of those in flight, the core works on as many as it answers within `core_ms`; the others wait in fair turns.
 struct admission_settings {
   std::int32_t per_user = 64;
   std::int32_t per_organization = 1'024;
   std::int32_t per_shard = 4'096;
+  std::int32_t core_ms = 25;
+  std::int32_t line_ms = 500;
+  std::int32_t user_share = 4;
   std::int32_t entity_queue = 64;  ///< messages held for an entity that retires or restarts
   bool operator==(const admission_settings&) const = default;
 };

@@ -76,8 +76,9 @@ struct metrics::families {
   bounded_family<prometheus::Counter> http_requests{registry, "http_requests_total", "Answered requests."};
   bounded_family<prometheus::Counter> http_refused{registry, "http_refused_total",
                                                    "Requests that the server refused before any route saw them."};
-  bounded_family<prometheus::Counter> admission_refused{registry, "admission_refused_total",
-                                                        "Requests refused because too many were in flight."};
+  bounded_family<prometheus::Counter> admission_refused{
+      registry, "admission_refused_total",
+      "Requests refused because too many were in flight, or it was not their turn in time."};
   bounded_family<prometheus::Counter> append_failures{registry, "journal_append_failures_total",
                                                       "Appends that did not end as stored, by outcome."};
   bounded_family<prometheus::Counter> actor_restarts{registry, "actor_restarts_total", "Restarts by supervisors."};
@@ -88,6 +89,10 @@ struct metrics::families {
   bounded_family<Histogram> append_rows{registry, "journal_batch_rows", "Rows in one append statement."};
   bounded_family<prometheus::Gauge> in_flight{registry, "requests_in_flight",
                                               "Admitted and not yet answered or dropped."};
+  bounded_family<prometheus::Gauge> waiting{registry, "requests_waiting",
+                                            "Requests in flight that wait for their turn before the actors."};
+  bounded_family<prometheus::Gauge> core_limit{registry, "core_limit",
+                                               "How many requests may be with the actors at a time."};
   bounded_family<prometheus::Gauge> entities{registry, "entities", "Live entity actors."};
   bounded_family<prometheus::Gauge> projection_lag{registry, "projection_lag_rows",
                                                    "Committed journal rows that the projection has not applied."};
@@ -131,6 +136,8 @@ void route_series::answered(int status, double seconds) {
 metrics::metrics()
     : families_{std::make_unique<families>()},
       requests_in_flight_{families_->in_flight.series({})},
+      requests_waiting_{families_->waiting.series({})},
+      core_limit_{families_->core_limit.series({})},
       place_order_seconds_{families_->place_order.series({}, request_seconds)},
       journal_append_seconds_{families_->append_time.series({}, append_seconds)},
       journal_batch_rows_{families_->append_rows.series({}, batch_rows)} {}

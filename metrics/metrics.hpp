@@ -106,7 +106,12 @@ class metrics {
   counter http_refused(std::string_view reason);
   /// requests_in_flight: admitted at the gateway and not answered or dropped yet.
   gauge requests_in_flight() const { return requests_in_flight_; }
-  /// admission_refused_total: by what was exhausted ("user", "organization", "shard").
+  /// requests_waiting: of those, the ones that wait for their turn before the actors.
+  gauge requests_waiting() const { return requests_waiting_; }
+  /// core_limit: how many requests may be with the actors at a time now.
+  gauge core_limit() const { return core_limit_; }
+  /// admission_refused_total: by what was exhausted ("user", "organization", "shard", "node", "service"), or "line" of
+  /// what waited too long for its turn.
   counter admission_refused(std::string_view scope);
 
   /// place_order_seconds: from the order's arrival at the gateway to its answer.
@@ -141,6 +146,8 @@ class metrics {
 
   std::unique_ptr<families> families_;
   gauge requests_in_flight_;
+  gauge requests_waiting_;
+  gauge core_limit_;
   histogram place_order_seconds_;
   histogram journal_append_seconds_;
   histogram journal_batch_rows_;

@@ -15,6 +15,7 @@ constexpr std::int64_t slot_ms = 10;
 constexpr std::size_t slots = 8'192;  // 82 s round; longer waits are cut to it
 constexpr std::int64_t wait_max_ms = slot_ms * static_cast<std::int64_t>(slots - 2);
 constexpr std::int64_t service_wait_ms = 2'000;
+constexpr std::size_t late_refusals_max = 16'384;  // beyond them a refusal is answered at once
 
 /// To the bridge actor: ask the tree's root.
 struct describe_tree {
@@ -37,8 +38,9 @@ tree_node silent_tree(std::string why) {
 
 }  // namespace
 
-gateway::gateway(credit_limits limits, std::function<boot_ms()> clock, std::function<void(std::function<void()>)> post)
-    : credits_{limits},
+gateway::gateway(const admission_limits& limits, std::function<boot_ms()> clock,
+                 std::function<void(std::function<void()>)> post)
+    : door_{limits},
       clock_{std::move(clock)},
       post_{std::move(post)},
       wheel_(slots),
@@ -106,7 +108,9 @@ void gateway::connect(const node_services& services, caf::actor bridge) {
   bridge_ = std::move(bridge);
   open_.clear();
   std::vector<std::uint64_t> lost;
-  for (const auto& [request, waiting] : pending_) lost.push_back(request);
+  for (const auto& [request, waiting] : pending_) {
+    if (!waiting.unsent) lost.push_back(request);
+  }
   for (const auto request : lost) {
     answered(request, rejected{rejection::storage_unavailable,
                                "a part of the node restarted: look before you repeat, or repeat with the same key"});
@@ -115,22 +119,32 @@ void gateway::connect(const node_services& services, caf::actor bridge) {
   for (const auto& [request, done] : std::exchange(restarts_, {})) done(restart_outcome::unknown);
 }
 
-std::uint64_t gateway::admit(const credit& wanted, std::int64_t wait_ms, on_answer& done) {
+gateway::pending* gateway::admit(const credit& wanted, std::int64_t wait_ms, bool urgent, on_answer& done) {
   if (draining_ || !services_) {
     done(rejected{rejection::draining, "this node is starting or stopping"});
-    return 0;
+    return nullptr;
   }
-  if (!credits_.take(wanted)) {
-    done(rejected{rejection::overloaded, "too many requests in flight"});
-    return 0;
-  }
-  const auto request = ++last_request_;
+  const auto request = last_request_ + 1;
   pending waiting;
+  waiting.ticket.held = wanted;
+  if (const auto lacking = door_.take(request, waiting.ticket, urgent, clock_()); lacking != short_of::nothing) {
+    refuse(wanted, lacking, "too many requests in flight", std::move(done));
+    return nullptr;
+  }
+  last_request_ = request;
   waiting.done = std::move(done);
-  waiting.held = wanted;
-  pending_.emplace(request, std::move(waiting));
   schedule(request, wait_ms);
-  return request;
+  return &pending_.emplace(request, std::move(waiting)).first->second;
+}
+
+void gateway::refuse(const credit& wanted, short_of lacking, const char* detail, on_answer done) {
+  if (refused_) refused_(lacking);
+  rejected why{rejection::overloaded, detail};
+  const auto* held = std::get_if<shard_credit>(&wanted);
+  const auto now = clock_();
+  const auto delay = held == nullptr || draining_ ? 0 : door_.refusal_delay(held->user, now);
+  if (delay == 0 || late_refusals_.size() >= late_refusals_max) return done(std::move(why));
+  late_refusals_.push_back({{now.value + delay}, std::move(done), std::move(why)});
 }
 
 void gateway::schedule(std::uint64_t request, std::int64_t wait_ms) {
@@ -153,6 +167,20 @@ void gateway::on_tick() {
     for (const auto request : due) timed_out(request);
   }
   wheel_at_ = now;
+  for (const auto request : door_.waited_too_long(clock_())) {
+    const auto found = pending_.find(request);
+    if (found != pending_.end() && found->second.unsent) timed_out(request);
+  }
+  for (const auto request : door_.long_in_core(clock_())) {
+    const auto found = pending_.find(request);
+    if (found != pending_.end()) door_.leave_core(found->second.ticket, clock_());
+  }
+  let_in();
+  while (!late_refusals_.empty() && (draining_ || late_refusals_.front().due <= clock_())) {
+    auto late = std::move(late_refusals_.front());
+    late_refusals_.pop_front();
+    late.done(std::move(late.why));
+  }
 }
 
 void gateway::answered(std::uint64_t request, answer&& body) {
@@ -160,11 +188,13 @@ void gateway::answered(std::uint64_t request, answer&& body) {
   if (found == pending_.end()) return;
   if (auto* stored = std::get_if<order_stored>(&body)) {
     found->second.stored = std::move(stored->answer);
-    return;
+    door_.leave_core(found->second.ticket, clock_());
+    return let_in();
   }
   auto waiting = std::move(found->second);
   pending_.erase(found);
-  credits_.give_back(waiting.held);
+  door_.give_back(request, waiting.ticket, clock_());
+  let_in();
   if (!waiting.done) return;
   const auto* refused = std::get_if<rejected>(&body);
   if (waiting.stored && refused != nullptr && refused->why == rejection::storage_unavailable) {
@@ -176,12 +206,19 @@ void gateway::answered(std::uint64_t request, answer&& body) {
 void gateway::timed_out(std::uint64_t request) {
   const auto found = pending_.find(request);
   if (found == pending_.end() || !found->second.done) return;
-  const auto done = std::exchange(found->second.done, nullptr);
-  if (found->second.stored || std::holds_alternative<service_credit>(found->second.held)) {
-    // The shard has said that it took the request in; a service has a bound of its own on what waits there.
-    const auto waiting = std::move(found->second);
+  auto done = std::exchange(found->second.done, nullptr);
+  if (found->second.unsent) {
+    auto waiting = std::move(found->second);
     pending_.erase(found);
-    credits_.give_back(waiting.held);
+    door_.give_back(request, waiting.ticket, clock_());
+    return refuse(waiting.ticket.held, short_of::nothing, "it was not its turn in time; nothing was done",
+                  std::move(done));
+  }
+  if (found->second.stored || std::holds_alternative<service_credit>(found->second.ticket.held)) {
+    // The shard has said that it took the request in; a service has a bound of its own on what waits there.
+    auto waiting = std::move(found->second);
+    pending_.erase(found);
+    door_.give_back(request, waiting.ticket, clock_());
     if (waiting.stored) return done(*waiting.stored);
     done(rejected{rejection::storage_unavailable, "no answer in time: look before you repeat"});
   } else {
@@ -193,36 +230,54 @@ void gateway::shard_ended(shard_id shard) {
   open_.erase(shard);
   std::vector<std::uint64_t> lost;
   for (const auto& [request, waiting] : pending_) {
-    const auto* held = std::get_if<shard_credit>(&waiting.held);
-    if (held != nullptr && held->shard == shard) lost.push_back(request);
+    const auto* held = std::get_if<shard_credit>(&waiting.ticket.held);
+    if (held != nullptr && held->shard == shard && !waiting.unsent) lost.push_back(request);
   }
   for (const auto request : lost) answered(request, rejected{rejection::storage_unavailable, "the shard restarted"});
 }
 
 void gateway::ask(const entity_key& to, message body, const request_context& context, std::int64_t wait_ms,
                   on_answer done) {
-  const auto request = admit(shard_credit{context.by.user, to.organization, shard_of(to)}, wait_ms, done);
-  if (request == 0) return;
+  const bool urgent = std::holds_alternative<cancel_order>(body);
+  auto* const waiting = admit(shard_credit{context.by.user, to.organization, shard_of(to)}, wait_ms, urgent, done);
+  if (waiting == nullptr) return;
   envelope head;
   head.to = to;
-  head.from = {gateway_number, request};
+  head.from = {gateway_number, last_request_};
   head.deadline = {clock_().value + wait_ms};
   head.by = context.by;
   head.correlation = context.correlation;
   head.causation = context.causation;
+  if (waiting->ticket.where == admission_ticket::place::core) return send(std::move(head), std::move(body));
+  waiting->unsent.emplace(std::move(head), std::move(body));
+  let_in();
+}
+
+void gateway::send(envelope&& head, message&& body) {
   std::visit([&](auto& alternative) { caf::anon_send(services_->router, std::move(head), std::move(alternative)); },
              body);
 }
 
+void gateway::let_in() {
+  if (!services_) return;
+  const auto now = clock_();
+  while (const auto request = door_.next(now)) {
+    auto& waiting = pending_.at(*request);
+    door_.entered(*request, waiting.ticket, now);
+    auto [head, body] = std::move(*waiting.unsent);
+    waiting.unsent.reset();
+    send(std::move(head), std::move(body));
+  }
+}
+
 void gateway::last_price(const std::string& exchange, const std::string& symbol, on_answer done) {
-  const auto request = admit(service_credit::market_data, service_wait_ms, done);
-  if (request != 0) caf::anon_send(services_->market, price_query{{gateway_number, request}, exchange, symbol});
+  if (admit(service_credit::market_data, service_wait_ms, false, done) == nullptr) return;
+  caf::anon_send(services_->market, price_query{{gateway_number, last_request_}, exchange, symbol});
 }
 
 void gateway::paper_fill(sb::paper_fill fill, std::int64_t wait_ms, on_answer done) {
-  const auto request = admit(service_credit::broker, wait_ms, done);
-  if (request == 0) return;
-  fill.from = {gateway_number, request};
+  if (admit(service_credit::broker, wait_ms, false, done) == nullptr) return;
+  fill.from = {gateway_number, last_request_};
   caf::anon_send(services_->broker, std::move(fill));
 }
 

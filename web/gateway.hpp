@@ -2,6 +2,7 @@
 #include <caf/actor.hpp>
 #include <caf/event_based_actor.hpp>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,8 +12,8 @@
 #include <vector>
 
 #include "actors/protocol/node_services.hpp"
+#include "web/admission/admission.hpp"
 #include "web/backend.hpp"
-#include "web/credit_book.hpp"
 
 namespace sb::web {
 
@@ -21,7 +22,8 @@ namespace sb::web {
 class gateway final : public entity_port {
  public:
   /// `post` runs work on the io thread, from any thread.
-  gateway(credit_limits limits, std::function<boot_ms()> clock, std::function<void(std::function<void()>)> post);
+  gateway(const admission_limits& limits, std::function<boot_ms()> clock,
+          std::function<void(std::function<void()>)> post);
 
   /// Called by the supervision tree on an actor's thread: a new actor that takes the answers, wired to `services`. What
   /// was out under a former one is answered with storage_unavailable.
@@ -33,7 +35,9 @@ class gateway final : public entity_port {
   void on_tick();
   /// No more requests are taken; answers still come.
   void drain() { draining_ = true; }
-  std::int32_t in_flight() const { return credits_.in_flight(); }
+  const admission& door() const { return door_; }
+  /// Called with each request that is refused, and what there was no credit of; `nothing`: it waited too long.
+  void on_refused(std::function<void(short_of)> told) { refused_ = std::move(told); }
 
   void ask(const entity_key& to, message body, const request_context& context, std::int64_t wait_ms,
            on_answer done) override;
@@ -47,12 +51,22 @@ class gateway final : public entity_port {
  private:
   struct pending {
     on_answer done;  ///< empty once the client has its answer
-    credit held;
+    admission_ticket ticket;
     std::optional<order_answer> stored;
+    std::optional<std::pair<envelope, message>> unsent;  ///< while it waits in the line
+  };
+  struct late_refusal {
+    boot_ms due;
+    on_answer done;
+    rejected why;
   };
 
-  /// 0: no credit.
-  std::uint64_t admit(const credit& wanted, std::int64_t wait_ms, on_answer& done);
+  /// Where the request waits for its answer; null when it was refused.
+  pending* admit(const credit& wanted, std::int64_t wait_ms, bool urgent, on_answer& done);
+  void refuse(const credit& wanted, short_of lacking, const char* detail, on_answer done);
+  void send(envelope&& head, message&& body);
+  /// Those of the line for which there is room now.
+  void let_in();
   void answered(std::uint64_t request, answer&& body);
   void timed_out(std::uint64_t request);
   void shard_ended(shard_id shard);
@@ -62,7 +76,9 @@ class gateway final : public entity_port {
   void restart_told(std::uint64_t request, restart_outcome what);
   void schedule(std::uint64_t request, std::int64_t wait_ms);
 
-  credit_book credits_;
+  admission door_;
+  std::function<void(short_of)> refused_;
+  std::deque<late_refusal> late_refusals_;  ///< by when they are due
   std::function<boot_ms()> clock_;
   std::function<void(std::function<void()>)> post_;
   std::optional<node_services> services_;

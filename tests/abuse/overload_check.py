@@ -2,6 +2,9 @@
 first: the tenants alone, then the peak. Then one user with twenty times the requests in flight that he may have; then he and a crowd
 with ten times the connections that reach the peak. What is done must stay near the peak, and the fifty must not pay for the others.
 
+Beside the one user the fifty's p99 may be twice that of the calm: the node has room. Beside the crowd it may be twice that of the peak: the node is full
+before the overload begins, and is full after it.
+
 Only placed orders count, in figures per second and in percentiles: a refusal is quick and does nobody any good."""
 import json
 import os
@@ -26,7 +29,7 @@ GREEDY_CONNECTIONS = 20 * CREDITS_OF_A_USER
 GREEDY_PACE_MS = 100
 CROWD_ORGANIZATIONS, CROWD_USERS = 20, 200
 QUIET_TENANTS, QUIET_ORDERS_PER_S = 50, 100
-CALM_SECONDS, PEAK_SECONDS = 30, 10
+CALM_SECONDS, PEAK_SECONDS = 30, 12
 MEMORY_FROM_S = 60
 REASONS_SHOWN = 10
 
@@ -105,13 +108,13 @@ def run(scene, report):
     report.row("overload", f"calm, {QUIET_TENANTS} quiet tenants alone: orders/s", round(calm.per_s(), 1))
     report.row("overload", "calm: p50 ms", calm.p50_ms())
     report.row("overload", "calm: p99 ms", calm.p99_ms())
-    peak, enough = find_peak(site, report)
+    peak, enough, at_peak = find_peak(site, report)
     crowd_connections = TIMES_THE_CAPACITY * enough
     seconds = scene.minutes * 60
 
     quiet, [one], memory = site.phase("one", seconds, site.greedy_load)
     what = f"one user, {GREEDY_CONNECTIONS} connections, {scene.minutes} min"
-    report_others(report, what, quiet, calm)
+    report_others(report, what, quiet, calm, calm)
     report_one_user(report, what, one)
     report_memory(report, what, memory)
 
@@ -121,27 +124,29 @@ def run(scene, report):
     report.at_least("overload", f"{what}: orders/s without his", round(crowd["per_s"] + quiet.per_s()), round(0.9 * peak))
     report.row("overload", "the crowd's p99 ms", crowd["p99_ms"])
     report_refusals(report, f"{what}: the crowd", crowd)
-    report_others(report, what, quiet, calm)
+    report_others(report, what, quiet, calm, at_peak)
     report_one_user(report, what, one)
     report_memory(report, what, memory)
     end_of(report, "overload", site.node)
 
 
 def find_peak(site, report):
-    """Orders a second of the crowd and the fifty at the best, and the fewest connections of the crowd that come near it."""
-    found = {}
+    """Orders a second of the crowd and the fifty at the best, the fewest connections of the crowd that come near it, and how the fifty fared then."""
+    found, others = {}, {}
     for connections in PEAK_CONNECTIONS:
         quiet, [crowd], _ = site.phase(f"peak{connections}", PEAK_SECONDS, lambda *when: site.crowd_load(connections, *when))
-        found[connections] = crowd["per_s"] + quiet.per_s()
+        found[connections], others[connections] = crowd["per_s"] + quiet.per_s(), quiet
         report.row("overload", f"before: orders/s with a crowd of {connections} connections", round(found[connections]))
+        report.row("overload", "quiet tenants' p99 ms", quiet.p99_ms())
     peak = max(found.values())
-    return peak, min(connections for connections, per_s in found.items() if per_s >= NEAR_THE_PEAK * peak)
+    enough = min(connections for connections, per_s in found.items() if per_s >= NEAR_THE_PEAK * peak)
+    return peak, enough, others[enough]
 
 
-def report_others(report, what, quiet, calm):
-    """The bounds are those of the calm run; a refusal of any kind costs the fifty an order."""
+def report_others(report, what, quiet, calm, before):
+    """A refusal of any kind costs the fifty an order."""
     report.at_least("overload", f"{what}: quiet tenants' orders/s", round(quiet.per_s(), 1), round(0.9 * calm.per_s(), 1))
-    bound = None if calm.p99_ms() is None else round(2 * calm.p99_ms(), 1)
+    bound = None if before.p99_ms() is None else round(2 * before.p99_ms(), 1)
     report.at_most("overload", f"{what}: quiet tenants' p99 ms", quiet.p99_ms(), bound)
     report.row("overload", "their p50 ms", quiet.p50_ms())
     refused = quiet.refused.total()

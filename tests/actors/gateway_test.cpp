@@ -11,13 +11,22 @@ using test::virtual_node;
 
 namespace {
 
+web::admission_limits with_credits(const web::credit_limits& credits) {
+  web::admission_limits limits;
+  limits.credits = credits;
+  return limits;
+}
+
 /// A gateway on the test's thread, before services and a router that take everything and answer nothing.
 class silent_world {
  public:
-  explicit silent_world(web::credit_limits limits)
+  explicit silent_world(const web::admission_limits& limits)
       : edge_{limits, [this] { return now_; }, [](const std::function<void()>& work) { work(); }} {
-    const auto silent = [](caf::event_based_actor* self) -> caf::behavior {
-      self->set_default_handler(caf::drop);
+    const auto silent = [this](caf::event_based_actor* self) -> caf::behavior {
+      self->set_default_handler([this](caf::scheduled_actor*, caf::message_view& view) -> caf::result<caf::message> {
+        if (view.content().match_element<envelope>(0)) sent_.push_back(view.content().get_as<envelope>(0).from.request);
+        return caf::message{};
+      });
       return {[](const price_query&) {}, [](const paper_fill&) {}};
     };
     auto services = node.services;
@@ -63,7 +72,7 @@ class silent_world {
     }
     return count;
   }
-  std::int32_t in_flight() const { return edge_.in_flight(); }
+  std::int32_t in_flight() const { return edge_.door().in_flight(); }
   web::gateway& edge() { return edge_; }
   void advance(std::int64_t ms) {
     now_.value += ms;
@@ -80,6 +89,13 @@ class silent_world {
     node.settle_down();
   }
 
+  /// Requests that the router has got, in their order.
+  const std::vector<std::uint64_t>& sent() {
+    node.settle_down();
+    return sent_;
+  }
+  int refused() const { return refused_; }
+
   virtual_node node;
   int timed_out = 0;
 
@@ -92,6 +108,7 @@ class silent_world {
     };
   }
   boot_ms now_;
+  std::vector<std::uint64_t> sent_;
   web::gateway edge_;
   caf::actor silent_;
   caf::actor parent_;
@@ -105,7 +122,7 @@ class silent_world {
 }  // namespace
 
 TEST_CASE("orders, price queries and paper fills do not take each other's credits") {
-  silent_world world{{.per_user = 3, .per_organization = 3, .per_shard = 3, .all_shards = 3, .per_service = 5}};
+  silent_world world{with_credits({3, 3, 3, 3, 5})};
   using all = std::vector<std::pair<silent_world::request, int>>;
   const all kinds{{&silent_world::order, 3}, {&silent_world::price, 5}, {&silent_world::fill, 5}};
   const auto first = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{2});
@@ -117,7 +134,7 @@ TEST_CASE("orders, price queries and paper fills do not take each other's credit
 }
 
 SCENARIO("what a client no longer waits for keeps its credit until its shard has answered or is gone", "[credit]") {
-  silent_world world{{.per_user = 2, .per_organization = 2, .per_shard = 2, .all_shards = 2, .per_service = 1}};
+  silent_world world{with_credits({2, 2, 2, 2, 1})};
   world.fill();  // request 1
   REQUIRE(world.taken(&silent_world::order) == 2);
   world.advance(1'020);
@@ -133,6 +150,77 @@ SCENARIO("what a client no longer waits for keeps its credit until its shard has
     THEN("there is room for both") { CHECK(world.taken(&silent_world::order) == 2); }
   }
   CHECK(world.timed_out == 3);  // nobody is answered twice
+}
+
+SCENARIO("what the core has no room for is sent when there is", "[credit]") {
+  auto limits = with_credits({3, 3, 3, 3, 1});
+  limits.core = {1, 1, 1, 25};
+  silent_world world{limits};
+  using numbers = std::vector<std::uint64_t>;
+  world.order();
+  world.order();
+  world.order();
+  REQUIRE(world.sent() == numbers{1});
+  WHEN("the first one is stored") {
+    world.tell(requester{1, 1}, order_stored{});
+    THEN("the second one is sent") { CHECK(world.sent() == numbers{1, 2}); }
+    THEN("the first one's end makes no room twice") {
+      world.tell(requester{1, 1}, order_answer{});
+      CHECK(world.sent() == numbers{1, 2});
+    }
+  }
+  WHEN("the first one is answered") {
+    world.tell(requester{1, 1}, rejected{rejection::not_found, {}});
+    THEN("the second one is sent") { CHECK(world.sent() == numbers{1, 2}); }
+  }
+  WHEN("the first one takes long") {
+    world.advance(250);
+    THEN("the second one is sent") { CHECK(world.sent() == numbers{1, 2}); }
+    THEN("the first one's client still waits") { CHECK(world.timed_out == 0); }
+  }
+  WHEN("it was not the third one's turn in time") {
+    world.advance(240);
+    world.tell(requester{1, 1}, rejected{rejection::not_found, {}});
+    world.advance(260);
+    THEN("it is refused, nothing was done, and its credit is back") {
+      CHECK(world.sent() == numbers{1, 2});
+      CHECK(world.refused() == 1);
+      CHECK(world.in_flight() == 1);
+    }
+  }
+  WHEN("the shard ends") {
+    world.tell(shard_gone{shard_of(shard_role::trade, virtual_node::organization), "its node lost it"});
+    THEN("what was sent is answered, and the next one goes the same way") {
+      CHECK(world.timed_out == 1);
+      CHECK(world.sent() == numbers{1, 2});
+    }
+  }
+  WHEN("the bridge restarts") {
+    world.restart_bridge();
+    THEN("what waited is sent by the new one") {
+      CHECK(world.timed_out == 1);
+      CHECK(world.sent() == numbers{1, 2});
+    }
+  }
+}
+
+TEST_CASE("who is refused all the time is answered late, and all at once when the node drains", "[credit]") {
+  auto limits = with_credits({1, 9, 9, 9, 9});
+  limits.refusals = 2;
+  silent_world world{limits};
+  for (int i = 0; i < 5; ++i) world.order();
+  CHECK(world.refused() == 2);
+  world.advance(990);
+  CHECK(world.refused() == 2);
+  SECTION("when it is time") {
+    world.advance(20);
+    CHECK(world.refused() == 4);
+  }
+  SECTION("when the node drains") {
+    world.edge().drain();
+    world.advance(1);
+    CHECK(world.refused() == 4);
+  }
 }
 
 TEST_CASE("who asked about the tree is answered when a restart takes the bridge along") {

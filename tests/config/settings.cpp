@@ -125,7 +125,7 @@ web:
 auth: {issuer: i, audience: a, token_lifetime_s: 61, key_file: k, argon2_memory_kib: 8193, argon2_iterations: 4, verified_tokens_max: 101}
 orders: {reserve_deadline_ms: 51, send_window_ms: 52, client_wait_ms: 53, grace_ms: 54, unknown_retry_ms: [10, 10, 20], market_protection_pct: 2.25, reference_price_age_ms: 107}
 cluster: {heartbeat_ms: 60, ttl_ms: 300, lease_margin_ms: 20}
-admission: {per_user: 1, per_organization: 2, per_shard: 3, entity_queue: 4}
+admission: {per_user: 1, per_organization: 2, per_shard: 3, core_ms: 5, line_ms: 6, user_share: 7, entity_queue: 4}
 trading: {utc_offset_minutes: -60, open: "09:15", close: 15:30, days: [mon, fri], currency: USD}
 broker: {kind: paper, feed: file, feed_file: f, feed_speed: 7, seed: 9007199254740992, id_mode: tag_only, instruments_file: n}
 broker_faults: {reject_pct: 1, slow_pct: 2.5, accept_then_hang_pct: 3, drop_before_accept_pct: 0.01, late_accept_pct: 5, duplicate_fill_pct: 100, slow_ms: 8, late_accept_ms: 9}
@@ -140,7 +140,7 @@ supervision: {restarts: 0, window_ms: 108, entity_crashes: 2, entity_window_ms: 
   expected.auth = {"i", "a", 61, "k", 8'193, 4, 101};
   expected.orders = {51, 52, 53, 54, {10, 10, 20}, 225, 107};
   expected.cluster = {60, 300, 20};
-  expected.admission = {1, 2, 3, 4};
+  expected.admission = {1, 2, 3, 5, 6, 7, 4};
   expected.trading = {-60, 9 * 60 + 15, 15 * 60 + 30, {true, false, false, false, true, false, false}, "USD"};
   expected.broker = {broker_kind::paper,    feed_kind::file,          "f", 7,
                      9'007'199'254'740'992, broker_id_mode::tag_only, "n", {100, 250, 300, 1, 500, 10'000, 8, 9}};

@@ -38,6 +38,8 @@ TEST_CASE("each family counts under its name and labels") {
   all.actor_restarts("journal").add();
   all.requests_in_flight().add(3);
   all.requests_in_flight().add(-1);
+  all.requests_waiting().set(4);
+  all.core_limit().set(5);
   all.entities("order").set(7);
   all.projection_lag_rows("orders").set(12);
   all.set_breaker("broker", breaker_state::open);
@@ -55,6 +57,8 @@ TEST_CASE("each family counts under its name and labels") {
   CHECK(value_of(all, R"(journal_append_failures_total{outcome="fenced"})") == "1");
   CHECK(value_of(all, R"(actor_restarts_total{child="journal"})") == "1");
   CHECK(value_of(all, "requests_in_flight") == "2");
+  CHECK(value_of(all, "requests_waiting") == "4");
+  CHECK(value_of(all, "core_limit") == "5");
   CHECK(value_of(all, R"(entities{kind="order"})") == "7");
   CHECK(value_of(all, R"(projection_lag_rows{projection="orders"})") == "12");
   CHECK(value_of(all, R"(breaker_state{dependency="broker"})") == "2");

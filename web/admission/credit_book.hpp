@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <string_view>
 #include <unordered_map>
 #include <variant>
 
@@ -25,6 +26,9 @@ struct shard_credit {
 };
 enum class service_credit : std::uint8_t { market_data, broker };
 using credit = std::variant<shard_credit, service_credit>;
+/// What there is no credit of.
+enum class short_of : std::uint8_t { nothing, user, organization, shard, node, service };
+std::string_view word(short_of what);
 
 /// Counts requests in flight per user, organization and shard, and apart from these per service, so that neither
 /// orders nor what services are asked can take the other's place. A shard's credit comes back when the shard has
@@ -32,14 +36,14 @@ using credit = std::variant<shard_credit, service_credit>;
 class credit_book {
  public:
   explicit credit_book(credit_limits limits) : limits_{limits} {}
-  /// False: there is none left; nothing is taken.
-  bool take(const credit& wanted);
+  /// Takes nothing when it is short of something.
+  short_of take(const credit& wanted);
   void give_back(const credit& held);
   std::int32_t in_flight() const;
 
  private:
-  bool admit(const shard_credit& wanted);
-  bool admit(service_credit wanted);
+  short_of admit(const shard_credit& wanted);
+  short_of admit(service_credit wanted);
   void release(const shard_credit& held);
   void release(service_credit held);
 

@@ -1,4 +1,4 @@
-#include "web/credit_book.hpp"
+#include "web/admission/credit_book.hpp"
 
 #include <numeric>
 
@@ -19,7 +19,25 @@ void lower(Count& counts, const typename Count::key_type& key) {
 
 }  // namespace
 
-bool credit_book::take(const credit& wanted) {
+std::string_view word(short_of what) {
+  switch (what) {
+    case short_of::nothing:
+      return "nothing";
+    case short_of::user:
+      return "user";
+    case short_of::organization:
+      return "organization";
+    case short_of::shard:
+      return "shard";
+    case short_of::node:
+      return "node";
+    case short_of::service:
+      return "service";
+  }
+  return {};
+}
+
+short_of credit_book::take(const credit& wanted) {
   return std::visit([this](const auto& kind) { return admit(kind); }, wanted);
 }
 
@@ -27,17 +45,16 @@ void credit_book::give_back(const credit& held) {
   std::visit([this](const auto& kind) { release(kind); }, held);
 }
 
-bool credit_book::admit(const shard_credit& wanted) {
-  if (all_shards_ >= limits_.all_shards || !below(organizations_, wanted.organization, limits_.per_organization) ||
-      !below(shards_, wanted.shard, limits_.per_shard) ||
-      (wanted.user && !below(users_, wanted.user, limits_.per_user))) {
-    return false;
-  }
+short_of credit_book::admit(const shard_credit& wanted) {
+  if (wanted.user && !below(users_, wanted.user, limits_.per_user)) return short_of::user;
+  if (!below(organizations_, wanted.organization, limits_.per_organization)) return short_of::organization;
+  if (!below(shards_, wanted.shard, limits_.per_shard)) return short_of::shard;
+  if (all_shards_ >= limits_.all_shards) return short_of::node;
   if (wanted.user) ++users_[wanted.user];
   ++organizations_[wanted.organization];
   ++shards_[wanted.shard];
   ++all_shards_;
-  return true;
+  return short_of::nothing;
 }
 
 void credit_book::release(const shard_credit& held) {
@@ -47,11 +64,11 @@ void credit_book::release(const shard_credit& held) {
   --all_shards_;
 }
 
-bool credit_book::admit(service_credit wanted) {
+short_of credit_book::admit(service_credit wanted) {
   auto& taken = services_[static_cast<std::size_t>(wanted)];
-  if (taken >= limits_.per_service) return false;
+  if (taken >= limits_.per_service) return short_of::service;
   ++taken;
-  return true;
+  return short_of::nothing;
 }
 
 void credit_book::release(service_credit held) { --services_[static_cast<std::size_t>(held)]; }

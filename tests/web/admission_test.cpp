@@ -1,0 +1,224 @@
+#include "web/admission/admission.hpp"
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <string>
+
+using namespace sb;
+using namespace sb::web;
+
+namespace {
+
+using place = admission_ticket::place;
+
+/// A door with a clock, and the tickets of all that came.
+class door_desk {
+ public:
+  explicit door_desk(admission_limits limits) : door{limits} {}
+
+  std::uint64_t ask(std::int64_t user, std::int64_t organization, bool urgent = false) {
+    const auto request = ++last_;
+    auto& ticket = tickets[request];
+    ticket.held = shard_credit{{user}, {organization}, 1};
+    if (door.take(request, ticket, urgent, now) == short_of::nothing) return request;
+    tickets.erase(request);
+    return 0;
+  }
+  void ask_many(int count, std::int64_t user, std::int64_t organization) {
+    for (int i = 0; i < count; ++i) ask(user, organization);
+  }
+  bool in_core(std::uint64_t request) const { return tickets.at(request).where == place::core; }
+  bool in_line(std::uint64_t request) const { return tickets.at(request).where == place::line; }
+  int in_core_of(std::int64_t user) const {
+    int count = 0;
+    for (const auto& [request, ticket] : tickets)
+      count += std::get<shard_credit>(ticket.held).user.value == user && ticket.where == place::core;
+    return count;
+  }
+  void answer(std::uint64_t request) {
+    door.give_back(request, tickets.at(request), now);
+    tickets.erase(request);
+  }
+  /// Lets in what may, in the order in which it does.
+  std::vector<std::uint64_t> let_in() {
+    std::vector<std::uint64_t> in;
+    while (const auto request = door.next(now)) {
+      door.entered(*request, tickets.at(*request), now);
+      in.push_back(*request);
+    }
+    return in;
+  }
+
+  admission door;
+  boot_ms now{10'000};
+  std::map<std::uint64_t, admission_ticket> tickets;
+
+ private:
+  std::uint64_t last_ = 0;
+};
+
+admission_limits small(std::int32_t core, std::int32_t share = 1) {
+  admission_limits limits;
+  limits.core = {1, core, core, 25};
+  limits.user_share = share;
+  return limits;
+}
+
+}  // namespace
+
+SCENARIO("what the core has no room for waits for its turn") {
+  door_desk d{small(2)};
+  const auto first = d.ask(1, 1);
+  const auto second = d.ask(1, 1);
+  const auto third = d.ask(1, 1);
+  REQUIRE(d.in_core(first));
+  REQUIRE(d.in_core(second));
+  REQUIRE(d.in_line(third));
+  CHECK(d.let_in().empty());
+  CHECK(d.door.in_flight() == 3);
+  WHEN("one is answered") {
+    d.answer(first);
+    THEN("it enters") { CHECK(d.let_in() == std::vector{third}); }
+  }
+  WHEN("the core has taken one in, and has not answered it") {
+    d.door.leave_core(d.tickets.at(first), d.now);
+    THEN("it enters") { CHECK(d.let_in() == std::vector{third}); }
+    THEN("the other one keeps its credit") { CHECK(d.door.in_flight() == 3); }
+    THEN("its answer makes no second place") {
+      d.answer(first);
+      d.ask(1, 1);
+      CHECK(d.let_in().size() == 1);
+    }
+  }
+  WHEN("it gives up") {
+    d.answer(third);
+    d.answer(first);
+    THEN("nobody enters for it") {
+      CHECK(d.let_in().empty());
+      CHECK(d.door.waiting() == 0);
+      CHECK(d.door.in_flight() == 1);
+    }
+  }
+  WHEN("it has waited for long enough") {
+    d.now.value += 499;
+    CHECK(d.door.waited_too_long(d.now).empty());
+    d.now.value += 1;
+    THEN("it is named, once") {
+      CHECK(d.door.waited_too_long(d.now) == std::vector{third});
+      CHECK(d.door.waited_too_long(d.now).empty());
+    }
+  }
+  WHEN("those in the core take long") {
+    d.now.value += 250;
+    THEN("they are named: they wait for something else") {
+      CHECK(d.door.long_in_core(d.now) == std::vector{first, second});
+    }
+  }
+}
+
+SCENARIO("organizations take turns, and users in them") {
+  door_desk d{small(1)};
+  const auto running = d.ask(9, 9);
+  const auto greedy_1 = d.ask(1, 1);
+  const auto greedy_2 = d.ask(1, 1);
+  const auto colleague = d.ask(2, 1);
+  const auto other = d.ask(3, 2);
+  auto order = std::vector{running};
+  while (!d.tickets.empty()) {
+    d.answer(order.back());
+    for (const auto each : d.let_in()) order.push_back(each);
+  }
+  // The other organization is in front as it asked last and has nothing in the core; then turns.
+  CHECK(order == std::vector{running, other, greedy_1, colleague, greedy_2});
+}
+
+TEST_CASE("a cancel goes before a user's other requests, in its own order") {
+  door_desk d{small(1)};
+  const auto running = d.ask(1, 1);
+  const auto order = d.ask(1, 1);
+  const auto cancel_1 = d.ask(1, 1, true);
+  const auto cancel_2 = d.ask(1, 1, true);
+  d.answer(running);
+  CHECK(d.let_in() == std::vector{cancel_1});
+  d.answer(cancel_1);
+  CHECK(d.let_in() == std::vector{cancel_2});
+  d.answer(cancel_2);
+  CHECK(d.let_in() == std::vector{order});
+}
+
+SCENARIO("who is alone has the core for himself, who is not has his share") {
+  door_desk d{small(16, 4)};
+  WHEN("there is one user") {
+    d.ask_many(20, 1, 1);
+    THEN("all of it is his") { CHECK(d.in_core_of(1) == 16); }
+  }
+  WHEN("another organization was there in the last second") {
+    d.answer(d.ask(2, 2));
+    d.now.value += 1'000;
+    d.ask_many(20, 1, 1);
+    THEN("half of it is his") { CHECK(d.in_core_of(1) == 8); }
+    THEN("a third user passes the line") { CHECK(d.in_core(d.ask(3, 3))); }
+  }
+  WHEN("that was longer ago") {
+    d.answer(d.ask(2, 2));
+    d.now.value += 2'000;
+    d.ask_many(20, 1, 1);
+    THEN("all of it is his") { CHECK(d.in_core_of(1) == 16); }
+  }
+  WHEN("many users were there") {
+    for (std::int64_t user = 2; user < 30; ++user) d.answer(d.ask(user, user));
+    d.ask_many(20, 1, 1);
+    THEN("a user keeps the least share") { CHECK(d.in_core_of(1) == 4); }
+  }
+}
+
+TEST_CASE("a refused request takes nothing, and who is refused all the time is told so late") {
+  auto limits = small(1);
+  limits.credits.per_user = 1;
+  limits.refusals = 2;
+  door_desk d{limits};
+  REQUIRE(d.ask(1, 1) != 0);
+  CHECK(d.ask(1, 1) == 0);
+  CHECK(d.door.in_flight() == 1);
+  CHECK(d.door.refusal_delay({1}, d.now) == 0);
+  CHECK(d.door.refusal_delay({1}, d.now) == 0);
+  CHECK(d.door.refusal_delay({1}, d.now) == limits.refusal_ms);
+  CHECK(d.door.refusal_delay({2}, d.now) == 0);  // somebody else
+  d.now.value += 1'000;
+  CHECK(d.door.refusal_delay({1}, d.now) == 0);
+}
+
+TEST_CASE("services have no line") {
+  door_desk d{small(1)};
+  d.ask(1, 1);
+  admission_ticket ticket;
+  ticket.held = service_credit::broker;
+  CHECK(d.door.take(99, ticket, false, d.now) == short_of::nothing);
+  CHECK(ticket.where == place::beyond);
+  d.door.give_back(99, ticket, d.now);
+  CHECK(d.door.in_flight() == 1);
+}
+
+SCENARIO("the core's limit follows what the core takes") {
+  core_limit limit{{8, 16, 32, 25}};
+  const auto round = [&](std::int64_t ms, bool wanted_more) {
+    for (auto left = limit.now(); left > 0; --left) limit.took(ms, wanted_more);
+    return limit.now();
+  };
+  WHEN("it is quick, and somebody waits") {
+    CHECK(round(25, true) == 18);
+    CHECK(round(1, true) == 20);
+    THEN("it has an upper end") {
+      for (int i = 0; i < 20; ++i) round(1, true);
+      CHECK(limit.now() == 32);
+    }
+  }
+  WHEN("it is quick, and nobody waits") { CHECK(round(1, false) == 16); }
+  WHEN("it is slow") {
+    CHECK(round(26, true) == 14);
+    THEN("it has a lower end") {
+      for (int i = 0; i < 20; ++i) round(500, true);
+      CHECK(limit.now() == 8);
+    }
+  }
+}

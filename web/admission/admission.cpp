@@ -1,0 +1,105 @@
+#include "web/admission/admission.hpp"
+
+#include <algorithm>
+
+namespace sb::web {
+namespace {
+
+using place = admission_ticket::place;
+
+constexpr std::int64_t second_ms = 1'000;
+constexpr std::size_t users_max = 100'000;  // counted in one second; of more nobody is told apart
+
+line_member member_of(const admission_ticket& ticket) {
+  const auto& held = std::get<shard_credit>(ticket.held);
+  return {held.organization, held.user};
+}
+
+std::vector<std::uint64_t> take_due(std::deque<std::pair<boot_ms, std::uint64_t>>& all, std::int64_t ms, boot_ms now) {
+  std::vector<std::uint64_t> found;
+  for (; !all.empty() && all.front().first.value + ms <= now.value; all.pop_front())
+    found.push_back(all.front().second);
+  return found;
+}
+
+}  // namespace
+
+short_of admission::take(std::uint64_t request, admission_ticket& ticket, bool urgent, boot_ms now) {
+  const auto lacking = credits_.take(ticket.held);
+  const auto* held = std::get_if<shard_credit>(&ticket.held);
+  if (lacking != short_of::nothing || held == nullptr) return lacking;
+  note(*held, now);
+  const auto whose = member_of(ticket);
+  if (line_.in_core() < core_.now() && line_.may_pass(whose, shares(now))) {
+    line_.enter(whose);
+    entered(request, ticket, now);
+  } else {
+    line_.wait(request, whose, urgent);
+    ticket.where = place::line;
+    in_line_.emplace_back(now, request);
+  }
+  return short_of::nothing;
+}
+
+void admission::entered(std::uint64_t request, admission_ticket& ticket, boot_ms now) {
+  ticket.where = place::core;
+  ticket.entered = now;
+  in_core_.emplace_back(now, request);
+}
+
+void admission::leave_core(admission_ticket& ticket, boot_ms now) {
+  if (ticket.where != place::core) return;
+  ticket.where = place::beyond;
+  core_.took(now.value - ticket.entered.value, line_.waiting() > 0);
+  line_.leave(member_of(ticket));
+}
+
+void admission::give_back(std::uint64_t request, admission_ticket& ticket, boot_ms now) {
+  if (ticket.where == place::line) line_.remove(request);
+  leave_core(ticket, now);
+  ticket.where = place::beyond;
+  credits_.give_back(ticket.held);
+}
+
+std::optional<std::uint64_t> admission::next(boot_ms now) {
+  if (line_.waiting() == 0 || line_.in_core() >= core_.now()) return std::nullopt;
+  return line_.next(shares(now));
+}
+
+std::vector<std::uint64_t> admission::waited_too_long(boot_ms now) { return take_due(in_line_, limits_.line_ms, now); }
+
+std::vector<std::uint64_t> admission::long_in_core(boot_ms now) { return take_due(in_core_, limits_.core_ms, now); }
+
+std::int64_t admission::refusal_delay(user_id user, boot_ms now) {
+  auto& users = current(now).users;
+  if (users.size() >= users_max && !users.contains(user)) return limits_.refusal_ms;
+  return ++users[user] > limits_.refusals ? limits_.refusal_ms : 0;
+}
+
+admission::second& admission::current(boot_ms now) {
+  const auto number = now.value / second_ms;
+  if (number != now_.number) {
+    before_ = number == now_.number + 1 ? std::move(now_) : second{};
+    now_ = second{};
+    now_.number = number;
+  }
+  return now_;
+}
+
+void admission::note(const shard_credit& who, boot_ms now) {
+  auto& active = current(now);
+  if (active.users.size() >= users_max) return;
+  if (active.users.try_emplace(who.user).second && !before_.users.contains(who.user)) ++active.new_users;
+  if (active.organizations.insert(who.organization).second && !before_.organizations.contains(who.organization))
+    ++active.new_organizations;
+}
+
+core_shares admission::shares(boot_ms now) {
+  const auto& active = current(now);
+  const auto users = static_cast<std::int32_t>(before_.users.size()) + active.new_users;
+  const auto organizations = static_cast<std::int32_t>(before_.organizations.size()) + active.new_organizations;
+  const auto all = core_.now();
+  return {organizations > 1 ? std::max(1, all / 2) : all, users > 1 ? std::max(limits_.user_share, all / users) : all};
+}
+
+}  // namespace sb::web

@@ -1,0 +1,24 @@
+#include "web/admission/core_limit.hpp"
+
+#include <algorithm>
+
+namespace sb::web {
+
+void core_limit::took(std::int64_t ms, bool wanted_more) {
+  ++requests_;
+  sum_ms_ += ms;
+  wanted_more_ = wanted_more_ || wanted_more;
+  if (requests_ < limit_) return;  // about once for each that was in there
+  const auto average = sum_ms_ / requests_;
+  const auto step = std::max(1, limit_ / 8);
+  if (average > settings_.took_ms) {
+    limit_ = std::max(settings_.least, limit_ - step);
+  } else if (wanted_more_) {
+    limit_ = std::min(settings_.most, limit_ + step);
+  }
+  requests_ = 0;
+  sum_ms_ = 0;
+  wanted_more_ = false;
+}
+
+}  // namespace sb::web

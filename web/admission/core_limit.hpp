@@ -1,0 +1,33 @@
+#pragma once
+#include <cstdint>
+
+namespace sb::web {
+
+struct core_limit_settings {
+  std::int32_t least = 32;
+  std::int32_t first = 64;
+  std::int32_t most = 4'096;
+  std::int64_t took_ms = 25;  ///< what a request may take in the core, on the average
+};
+
+/// How many requests may be in the core (router, shards, journal) at a time: as many as it answers within `took_ms`.
+/// More would wait there in one line, the quiet tenant behind the greedy one; fewer would leave commits half empty.
+/// Rises by an eighth while requests wait and the core is quick, falls by an eighth when it is slow. For the io thread.
+class core_limit {
+ public:
+  explicit core_limit(core_limit_settings settings) : settings_{settings}, limit_{settings.first} {}
+
+  std::int32_t now() const { return limit_; }
+  /// A request left the core after `ms`; `wanted_more`: another one waits for its place.
+  void took(std::int64_t ms, bool wanted_more);
+
+ private:
+  core_limit_settings settings_;
+  std::int32_t limit_;
+  // Since the limit was looked at last:
+  std::int32_t requests_ = 0;
+  std::int64_t sum_ms_ = 0;
+  bool wanted_more_ = false;
+};
+
+}  // namespace sb::web
