@@ -144,7 +144,7 @@ void gateway::refuse(const credit& wanted, short_of lacking, const char* detail,
   const auto now = clock_();
   const auto delay = held == nullptr || draining_ ? 0 : door_.refusal_delay(held->user, now);
   if (delay == 0 || late_refusals_.size() >= late_refusals_max) return done(std::move(why));
-  late_refusals_.push_back({{now.value + delay}, std::move(done), std::move(why)});
+  late_refusals_.emplace(boot_ms{now.value + delay}, late_refusal{std::move(done), std::move(why)});
 }
 
 void gateway::schedule(std::uint64_t request, std::int64_t wait_ms) {
@@ -176,10 +176,9 @@ void gateway::on_tick() {
     if (found != pending_.end()) door_.leave_core(found->second.ticket, clock_());
   }
   let_in();
-  while (!late_refusals_.empty() && (draining_ || late_refusals_.front().due <= clock_())) {
-    auto late = std::move(late_refusals_.front());
-    late_refusals_.pop_front();
-    late.done(std::move(late.why));
+  while (!late_refusals_.empty() && (draining_ || late_refusals_.begin()->first <= clock_())) {
+    auto late = late_refusals_.extract(late_refusals_.begin());
+    late.mapped().done(std::move(late.mapped().why));
   }
 }
 

@@ -2,8 +2,8 @@
 #include <caf/actor.hpp>
 #include <caf/event_based_actor.hpp>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -56,7 +56,6 @@ class gateway final : public entity_port {
     std::optional<std::pair<envelope, message>> unsent;  ///< while it waits in the line
   };
   struct late_refusal {
-    boot_ms due;
     on_answer done;
     rejected why;
   };
@@ -78,7 +77,7 @@ class gateway final : public entity_port {
 
   admission door_;
   std::function<void(short_of)> refused_;
-  std::deque<late_refusal> late_refusals_;  ///< by when they are due
+  std::multimap<boot_ms, late_refusal> late_refusals_;  ///< by when they are due
   std::function<boot_ms()> clock_;
   std::function<void(std::function<void()>)> post_;
   std::optional<node_services> services_;

@@ -181,7 +181,7 @@ SCENARIO("what the core has no room for is sent when there is", "[credit]") {
   WHEN("it was not the third one's turn in time") {
     world.advance(240);
     world.tell(requester{1, 1}, rejected{rejection::not_found, {}});
-    world.advance(260);
+    world.advance(760);
     THEN("it is refused, nothing was done, and its credit is back") {
       CHECK(world.sent() == numbers{1, 2});
       CHECK(world.refused() == 1);
@@ -210,10 +210,10 @@ TEST_CASE("who is refused all the time is answered late, and all at once when th
   silent_world world{limits};
   for (int i = 0; i < 5; ++i) world.order();
   CHECK(world.refused() == 2);
-  world.advance(990);
+  world.advance(limits.refusal_ms);
   CHECK(world.refused() == 2);
   SECTION("when it is time") {
-    world.advance(20);
+    world.advance(limits.refusal_ms);
     CHECK(world.refused() == 4);
   }
   SECTION("when the node drains") {

@@ -50,7 +50,9 @@ void admission::entered(std::uint64_t request, admission_ticket& ticket, boot_ms
 void admission::leave_core(admission_ticket& ticket, boot_ms now) {
   if (ticket.where != place::core) return;
   ticket.where = place::beyond;
-  core_.took(now.value - ticket.entered.value, line_.waiting() > 0);
+  // What waits because of somebody's share would wait in a larger core as well.
+  const bool full = line_.in_core() >= core_.now();
+  core_.took(now.value - ticket.entered.value, full && line_.waiting() > 0);
   line_.leave(member_of(ticket));
 }
 
@@ -72,8 +74,11 @@ std::vector<std::uint64_t> admission::long_in_core(boot_ms now) { return take_du
 
 std::int64_t admission::refusal_delay(user_id user, boot_ms now) {
   auto& users = current(now).users;
-  if (users.size() >= users_max && !users.contains(user)) return limits_.refusal_ms;
-  return ++users[user] > limits_.refusals ? limits_.refusal_ms : 0;
+  const bool counted = users.size() < users_max || users.contains(user);
+  if (counted && ++users[user] <= limits_.refusals) return 0;
+  constexpr std::uint32_t golden = 2'654'435'769;  // 2^32 times the golden ratio: its multiples spread evenly
+  const auto spread = static_cast<std::uint64_t>(++refused_ * golden) * static_cast<std::uint64_t>(limits_.refusal_ms);
+  return limits_.refusal_ms + static_cast<std::int64_t>(spread >> 32U);
 }
 
 admission::second& admission::current(boot_ms now) {

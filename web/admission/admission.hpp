@@ -17,11 +17,11 @@ namespace sb::web {
 struct admission_limits {
   credit_limits credits;
   core_limit_settings core;
-  std::int32_t user_share = 4;  ///< what a user may have in the core while others are there as well, at least
-  std::int64_t line_ms = 500;   ///< longest wait for the core; then `overloaded`
-  std::int64_t core_ms = 250;   ///< after that a request makes room in the core: it waits for something else
-  std::int32_t refusals = 64;   ///< of one user in one second that are answered at once; the others after
-  std::int64_t refusal_ms = 1'000;
+  std::int32_t user_share = 2;   ///< what a user may have in the core while others are there as well, at least
+  std::int64_t line_ms = 1'000;  ///< longest wait for the core; then `overloaded`
+  std::int64_t core_ms = 250;    ///< after that a request makes room in the core: it waits for something else
+  std::int32_t refusals = 10;    ///< of one user in one second that are answered at once; the others after
+  std::int64_t refusal_ms = 750;
 };
 
 /// What admission knows of one request; whoever waits for its answer keeps it.
@@ -57,7 +57,8 @@ class admission {
   /// Those that entered the core `core_ms` ago; some may not be in it any more.
   std::vector<std::uint64_t> long_in_core(boot_ms now);
   /// How long the refusal of this user's request is to be kept back. Who is refused more often than a program that
-  /// minds Retry-After ever is gets his answers late: else refusing him takes the time of the others.
+  /// minds Retry-After ever is gets his answers late, between one and two times `refusal_ms`, so that his programs do
+  /// not all come back at the same moment: else refusing him takes the time of the others.
   std::int64_t refusal_delay(user_id user, boot_ms now);
 
   std::int32_t in_flight() const { return credits_.in_flight(); }
@@ -85,8 +86,9 @@ class admission {
   core_limit core_;
   second before_;
   second now_;
-  std::deque<due> in_line_;  ///< by when they joined it
-  std::deque<due> in_core_;  ///< by when they entered it
+  std::deque<due> in_line_;    ///< by when they joined it
+  std::deque<due> in_core_;    ///< by when they entered it
+  std::uint32_t refused_ = 0;  ///< spreads what comes back
 };
 
 }  // namespace sb::web

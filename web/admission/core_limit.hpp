@@ -18,7 +18,7 @@ class core_limit {
   explicit core_limit(core_limit_settings settings) : settings_{settings}, limit_{settings.first} {}
 
   std::int32_t now() const { return limit_; }
-  /// A request left the core after `ms`; `wanted_more`: another one waits for its place.
+  /// A request left the core after `ms`; `wanted_more`: the core was full, and another one waits for its place.
   void took(std::int64_t ms, bool wanted_more);
 
  private:
