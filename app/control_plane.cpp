@@ -110,6 +110,7 @@ struct control_plane::impl {
   caf::actor root;
   std::atomic<bool> root_ended{false};
   std::int64_t ticks = 0;
+  std::atomic<std::int64_t> commit_us{0};  ///< smoothed; written by the writer's thread
 
   clock_reading read_clock() const {
     const auto now = boot_now();
@@ -127,8 +128,10 @@ struct control_plane::impl {
   read_side reads();
   web::http_server_settings listeners() const;
   web::api_settings api_settings() const;
-  void prepare_database();
+  /// Sessions that were ended before this start and whose tokens would still be good.
+  std::vector<postgres::directory::ended_session> prepare_database();
   void on_tick();
+  void end_sessions();
 };
 
 read_side control_plane::impl::reads() {
@@ -169,8 +172,12 @@ node_plan control_plane::impl::plan() {
   p.writer.statement_deadline = statement_deadline();
   p.writer.lock_wait = std::chrono::milliseconds{chosen.database.lock_wait_ms};
   p.writer.lazy = std::chrono::milliseconds{chosen.database.lazy_append_ms};
-  p.appended = [seconds = counters.journal_append_seconds(), rows = counters.journal_batch_rows()](double took,
-                                                                                                   std::size_t count) {
+  p.appended = [this, seconds = counters.journal_append_seconds(), rows = counters.journal_batch_rows()](
+                   double took, std::size_t count) {
+    constexpr std::int64_t smooth = 8;
+    const auto before = commit_us.load(std::memory_order_relaxed);
+    commit_us.store(before + (static_cast<std::int64_t>(took * 1'000'000) - before) / smooth,
+                    std::memory_order_relaxed);
     seconds.observe(took);
     rows.observe(static_cast<double>(count));
   };
@@ -271,7 +278,7 @@ web::api_settings control_plane::impl::api_settings() const {
 }
 
 /// Schema, and settings that are decided once for all nodes.
-void control_plane::impl::prepare_database() {
+std::vector<postgres::directory::ended_session> control_plane::impl::prepare_database() {
   postgres::connection connection{chosen.database.conninfo, self, postgres::plans::generic};
   const auto until = postgres::from_now(std::chrono::seconds{60});
   const auto applied = postgres::migrate(connection, until);
@@ -285,15 +292,26 @@ void control_plane::impl::prepare_database() {
     throw std::runtime_error{"the database was made for " + stored + " shards a role; this binary has " +
                              std::to_string(shards_per_role)};
   }
+  return postgres::directory::ended_sessions(connection, {}, {wall_now().value - web::token_skew_s * 1'000}, until);
+}
+
+/// Also those that other nodes have ended.
+void control_plane::impl::end_sessions() {
+  database->ended_sessions([this](std::vector<postgres::directory::ended_session>&& ended) {
+    for (const auto& each : ended) api->session_ended(each.token, each.expires_at);
+  });
 }
 
 void control_plane::impl::on_tick() {
   edge->on_tick();
   const auto& door = edge->door();
+  edge->commit_takes(commit_us.load(std::memory_order_relaxed) / 1'000);
   counters.requests_in_flight().set(door.in_flight());
   counters.requests_waiting().set(static_cast<std::int64_t>(door.waiting()));
   counters.core_limit().set(door.core_limit_now());
-  if (++ticks % 6'000 == 0) database->release_orphan_claims();  // each minute
+  ++ticks;
+  if (ticks % 6'000 == 0) database->clean_up();  // each minute
+  if (ticks % 200 == 0) end_sessions();          // each two seconds
 }
 
 control_plane::control_plane(const settings& chosen) : impl_{std::make_unique<impl>()} {
@@ -318,7 +336,7 @@ void control_plane::start() {
   const fs::path key_file{m.chosen.auth.key_file};
   m.key = std::make_unique<web::signing_key>(
       web::signing_key::load_or_create(key_file.is_absolute() ? key_file : m.data / key_file));
-  m.prepare_database();
+  const auto ended = m.prepare_database();
 
   m.server = std::make_unique<web::http_server>(
       m.listeners(),
@@ -340,6 +358,7 @@ void control_plane::start() {
   web::issuer_settings issuer{m.chosen.auth.issuer, m.chosen.auth.audience, m.chosen.auth.token_lifetime_s};
   m.api = std::make_unique<web::api>(m.api_settings(), *m.edge, *m.database, web::token_issuer{issuer, *m.key}, *m.key,
                                      m.instruments, m.counters, wall_now);
+  for (const auto& each : ended) m.api->session_ended(each.token, each.expires_at);
   m.server->start();
 
   m.config = std::make_unique<actor_config>(m.chosen.scheduler);

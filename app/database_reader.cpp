@@ -5,7 +5,6 @@
 #include "actors/projection/projection_actor.hpp"
 #include "runtime/address.hpp"
 #include "storage/event_codec.hpp"
-#include "storage/postgres/directory.hpp"
 #include "storage/postgres/journal.hpp"
 
 namespace sb {
@@ -14,6 +13,8 @@ namespace {
 constexpr std::size_t queue_max = 1'024;
 constexpr std::int32_t id_block_size = 100;
 constexpr std::int64_t claim_lifetime_ms = 10 * 60 * 1'000;
+constexpr std::int64_t session_kept_ms = 24 * 60 * 60 * 1'000;  // after its tokens have expired
+constexpr std::int64_t commit_ms_max = 120'000;                 // from an end's time until it can be read
 
 web::order_record record_of(const postgres::order_row& row) { return {row.id, row.organization, state_of(row)}; }
 
@@ -62,6 +63,7 @@ database_reader::database_reader(std::string conninfo, node_identity self, std::
       clock_{std::move(clock)},
       post_{std::move(post)},
       identity_connection_{conninfo, self, postgres::plans::generic},
+      session_connection_{conninfo, self, postgres::plans::generic},
       ids_{std::make_unique<postgres_journal>(conninfo, self)},
       history_{std::make_unique<postgres_journal>(conninfo, self)},
       models_{conninfo, self},
@@ -91,10 +93,12 @@ void database_reader::run(work_thread& thread, on_result<T> done, Work work) {
   if (!queued) tell({{}, true});
 }
 
-void database_reader::release_orphan_claims() {
+void database_reader::clean_up() {
   identity_.push([this] {
     try {
-      postgres::directory::release_orphan_claims(identity_connection_, {clock_().value - claim_lifetime_ms}, until());
+      const auto now = clock_().value;
+      postgres::directory::release_orphan_claims(identity_connection_, {now - claim_lifetime_ms}, until());
+      postgres::directory::forget_sessions(identity_connection_, {now - session_kept_ms}, until());
     } catch (const storage_unavailable&) {  // the next call finds them again
     }
   });
@@ -162,6 +166,32 @@ void database_reader::store_session(const std::string& token_id, organization_id
     postgres::directory::create_session(identity_connection_, token_id, organization, user, issued, expires, until());
     return true;
   });
+}
+
+void database_reader::end_session(const std::string& token_id, organization_id organization, user_id user,
+                                  wall_ms expires, on_result<bool> done) {
+  run<bool>(reads_, std::move(done), [=, this] {
+    postgres::directory::end_session(session_connection_, token_id, organization, user, expires, until());
+    return true;
+  });
+}
+
+void database_reader::ended_sessions(std::function<void(std::vector<postgres::directory::ended_session>&&)> done) {
+  using sessions = std::vector<postgres::directory::ended_session>;
+  if (std::exchange(asking_for_ended_, true)) return;
+  run<sessions>(
+      reads_,
+      [this, done = std::move(done)](web::db_result<sessions>&& read) {
+        asking_for_ended_ = false;
+        done(std::move(read.value));
+      },
+      [this] {
+        const wall_ms since{ended_seen_.value - commit_ms_max};
+        auto ended =
+            postgres::directory::ended_sessions(session_connection_, since, good_tokens_expire_after(), until());
+        if (!ended.empty()) ended_seen_ = ended.back().ended_at;
+        return ended;
+      });
 }
 
 void database_reader::next_id(const std::string& kind, on_result<std::int64_t> done) {

@@ -10,8 +10,10 @@
 
 #include "storage/journal.hpp"
 #include "storage/postgres/connection.hpp"
+#include "storage/postgres/directory.hpp"
 #include "storage/postgres/read_models.hpp"
 #include "web/auth/password.hpp"
+#include "web/auth/token_verifier.hpp"
 #include "web/backend.hpp"
 
 namespace sb {
@@ -44,8 +46,13 @@ class database_reader final : public web::database_port {
   ~database_reader() override;
 
   void set_projection_age(std::int64_t age_ms) { projection_age_ms_ = age_ms; }
-  /// Frees e-mail addresses that no user came of; call it now and then.
-  void release_orphan_claims();
+  /// Frees e-mail addresses that no user came of, and forgets sessions whose tokens expired long ago; call it now and
+  /// then.
+  void clean_up();
+  /// Sessions that were ended, by whatever node, since this was asked last; the first time, all whose tokens may still
+  /// be good. While PostgreSQL is away nothing is told, and nothing is forgotten.
+  /// Asked again before it has told, it does nothing. For the io thread.
+  void ended_sessions(std::function<void(std::vector<postgres::directory::ended_session>&&)> done);
 
   void verify_login(const std::string& email, const std::string& password,
                     on_result<std::optional<web::login_record>> done) override;
@@ -57,6 +64,8 @@ class database_reader final : public web::database_port {
   void store_person(const web::person_record& person, const std::string& password, on_result<bool> done) override;
   void store_session(const std::string& token_id, organization_id organization, user_id user, wall_ms issued,
                      wall_ms expires, on_result<bool> done) override;
+  void end_session(const std::string& token_id, organization_id organization, user_id user, wall_ms expires,
+                   on_result<bool> done) override;
   void next_id(const std::string& kind, on_result<std::int64_t> done) override;
   void list_orders(const web::order_filter& filter, on_result<std::vector<web::order_record>> done) override;
   void find_order(const order_id& order, on_result<std::optional<web::order_record>> done) override;
@@ -71,6 +80,7 @@ class database_reader final : public web::database_port {
  private:
   template <class T, class Work>
   void run(work_thread& thread, on_result<T> done, Work work);
+  wall_ms good_tokens_expire_after() const { return {clock_().value - web::token_skew_s * 1'000}; }
   postgres::instant until() const { return postgres::from_now(within_); }
 
   node_identity self_;
@@ -79,6 +89,7 @@ class database_reader final : public web::database_port {
   std::function<void(std::function<void()>)> post_;
   std::atomic<std::int64_t> projection_age_ms_{0};
   postgres::connection identity_connection_;
+  postgres::connection session_connection_;  ///< reads thread: the end of a session waits for nobody's password
   std::unique_ptr<journal> ids_;
   std::unique_ptr<journal> history_;
   postgres::read_models models_;
@@ -87,6 +98,8 @@ class database_reader final : public web::database_port {
     std::int64_t end = 0;
   };
   std::map<std::string, id_block> blocks_;  ///< identity thread only
+  wall_ms ended_seen_;                      ///< reads thread only: when the latest ended session that was told ended
+  bool asking_for_ended_ = false;           ///< io thread only
   work_thread identity_;
   work_thread reads_;
 };

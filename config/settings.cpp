@@ -168,7 +168,7 @@ void read_admission(settings_reader& reader, admission_settings& admission) {
   reader.integer("per_user", admission.per_user, 1, 1'000'000);
   reader.integer("per_organization", admission.per_organization, 1, 1'000'000);
   reader.integer("per_shard", admission.per_shard, 1, 1'000'000);
-  reader.integer("core_ms", admission.core_ms, 1, 10'000);
+  reader.integer("core_ms", admission.core_ms, 1, 100);
   reader.integer("line_ms", admission.line_ms, 1, minute_ms);
   reader.integer("user_share", admission.user_share, 1, 1'000'000);
   reader.integer("entity_queue", admission.entity_queue, 1, 10'000);

@@ -50,6 +50,7 @@ constexpr field token_fields[] = {text("access_token"), text("token_type"), inte
 constexpr field me_fields[] = {
     id("user_id"),         id("organization_id"),       texts("roles"), text("token_id"), moment("expires_at"),
     text_or_null("email"), text_or_null("display_name")};
+constexpr field session_end_fields[] = {text("token_id"), moment("ended_at")};
 constexpr field jwks_fields[] = {rows("keys", event_body)};
 constexpr field organization_fields[] = {id("organization_id"), text("name"), moment("created_at")};
 constexpr field user_fields[] = {id("user_id"), id("organization_id"), text("email"),  text_or_null("display_name"),
@@ -164,6 +165,7 @@ constexpr field health_fields[] = {text("status"), text("version")};
 }  // namespace
 
 const object_type token_answer{"Token", "An access token and whom it is for.", token_fields};
+const object_type session_end_answer{"SessionEnd", "The session of these tokens is over.", session_end_fields};
 const object_type me_answer{"Me", "Who the token speaks for.", me_fields};
 const object_type jwks_answer{"Jwks", "The public keys of access tokens (RFC 7517).", jwks_fields};
 const object_type organization_answer{"Organization", "", organization_fields};

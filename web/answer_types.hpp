@@ -5,6 +5,7 @@
 namespace sb::web::tables {
 
 extern const object_type token_answer;
+extern const object_type session_end_answer;
 extern const object_type me_answer;
 extern const object_type jwks_answer;
 extern const object_type organization_answer;

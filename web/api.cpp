@@ -94,7 +94,8 @@ struct api::impl {
                  account_directory{},
                  order_counters{counters},
                  jwks_of(key),
-                 openapi_document(routes())},
+                 openapi_document(routes()),
+                 {}},
         tokens{authenticator_of(services.issuer.settings(), services.jwks)},
         paths{routes()} {
     if (const auto wrong = check_routes(routes()); !wrong.empty())
@@ -107,6 +108,10 @@ struct api::impl {
       made.body_bytes_max = is_order(row) ? services.settings.order_body_bytes_max : 0;
       prepared.push_back(made);
     }
+    services.session_ended = [this](std::string_view session, wall_ms token_expires) {
+      const wall_ms good_until{token_expires.value + token_skew_s * 1'000};
+      tokens.revoke_session(session, good_until, services.clock());
+    };
     not_found = counters.http_refused("not_found");
     method_not_allowed = counters.http_refused("method_not_allowed");
   }
@@ -140,6 +145,10 @@ api::~api() = default;
 void api::handle(http_request&& request, responder answer) {
   const auto made = std::make_shared<api_request>(impl_->services, std::move(request), std::move(answer));
   made->guarded([&] { impl_->handle(made); });
+}
+
+void api::session_ended(std::string_view session, wall_ms token_expires) {
+  impl_->services.session_ended(session, token_expires);
 }
 
 /// Each step has answered when it says false.

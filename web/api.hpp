@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "domain/ids.hpp"
 #include "domain/instruments/instrument.hpp"
@@ -29,6 +30,8 @@ class api {
   api& operator=(const api&) = delete;
 
   void handle(http_request&& request, responder answer);
+  /// The session was ended, here or by another node: no token of it is accepted any more.
+  void session_ended(std::string_view session, wall_ms token_expires);
 
  private:
   struct impl;

@@ -76,6 +76,7 @@ struct api_services {
   order_counters orders;
   std::string jwks;     ///< document
   std::string openapi;  ///< document
+  std::function<void(std::string_view session, wall_ms token_expires)> session_ended;
 
   trading_day today() const { return day_of(clock(), settings.utc_offset_minutes); }
 };

@@ -142,7 +142,7 @@ void gateway::refuse(const credit& wanted, short_of lacking, const char* detail,
   rejected why{rejection::overloaded, detail};
   const auto* held = std::get_if<shard_credit>(&wanted);
   const auto now = clock_();
-  const auto delay = held == nullptr || draining_ ? 0 : door_.refusal_delay(held->user, now);
+  const auto delay = held == nullptr ? 0 : door_.refusal_delay(held->user, now);
   if (delay == 0 || late_refusals_.size() >= late_refusals_max) return done(std::move(why));
   late_refusals_.emplace(boot_ms{now.value + delay}, late_refusal{std::move(done), std::move(why)});
 }
@@ -176,7 +176,7 @@ void gateway::on_tick() {
     if (found != pending_.end()) door_.leave_core(found->second.ticket, clock_());
   }
   let_in();
-  while (!late_refusals_.empty() && (draining_ || late_refusals_.begin()->first <= clock_())) {
+  while (!late_refusals_.empty() && late_refusals_.begin()->first <= clock_()) {
     auto late = late_refusals_.extract(late_refusals_.begin());
     late.mapped().done(std::move(late.mapped().why));
   }

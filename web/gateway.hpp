@@ -36,6 +36,8 @@ class gateway final : public entity_port {
   /// No more requests are taken; answers still come.
   void drain() { draining_ = true; }
   const admission& door() const { return door_; }
+  /// What a commit of the journal takes now.
+  void commit_takes(std::int64_t ms) { door_.commit_takes(ms); }
   /// Called with each request that is refused, and what there was no credit of; `nothing`: it waited too long.
   void on_refused(std::function<void(short_of)> told) { refused_ = std::move(told); }
 

@@ -26,6 +26,7 @@ constexpr listener_set on_user_and_trade = on_user | on_trade;
 constexpr listener_set on_ops = on_gateway | on_operations;
 
 constexpr answer_row token[] = {{200, &t::token_answer, "An access token."}};
+constexpr answer_row session_end[] = {{200, &t::session_end_answer, "No token of the session is accepted any more."}};
 constexpr answer_row me[] = {{200, &t::me_answer, "Who the token speaks for."}};
 constexpr answer_row jwks[] = {{200, &t::jwks_answer, "The public keys.", "application/jwk-set+json"}};
 constexpr answer_row new_organization[] = {{201, &t::organization_answer, "Created."}};
@@ -64,6 +65,7 @@ constexpr const object_type* no_query = nullptr;
 // clang-format off
 constexpr route table[] = {
     {"POST",   "/auth/login",                   a::none,   nobody,   on_user,  &t::login, no_query, token, h::log_in, "auth", "Log in with e-mail address and password"},
+    {"POST",   "/auth/logout",                  a::bearer, anyone,   on_user,  no_body, no_query, session_end, h::log_out, "auth", "End the token's session"},
     {"GET",    "/auth/me",                      a::bearer, anyone,   on_user,  no_body, no_query, me, h::show_me, "auth", "Who the token speaks for"},
     {"GET",    "/auth/jwks",                    a::none,   nobody,   on_user,  no_body, no_query, jwks, h::show_keys, "auth", "Public keys of access tokens"},
     {"GET",    "/.well-known/jwks.json",        a::none,   nobody,   on_user,  no_body, no_query, jwks, h::show_keys, "auth", "Alias of /auth/jwks"},

@@ -271,12 +271,12 @@ struct settle_answer {
 /// naming the order whose fill took it over.
 settle_answer decide(risk_book& book, const settle_facts& command, trading_day today, std::vector<risk_event>& facts);
 
-/// Overruns follow where a new limit is below what counts against it now and the former limit was not.
 /// Drops the tombstones up to number `through`, once no Reserve or CloseAttempt that began before they were made can
 /// arrive any more: a Reserve has a deadline of seconds, and an order that is over asks nothing. A fill that comes
 /// later counts as that of an order that the book does not know.
 void drop_tombstones(risk_book& book, std::int64_t through, std::vector<risk_event>& facts);
 
+/// Overruns follow where a new limit is below what counts against it now and the former limit was not.
 void decide(risk_book& book, const set_limits& command, trading_day today, std::vector<risk_event>& facts);
 void decide(risk_book& book, const set_permissions& command, trading_day today, std::vector<risk_event>& facts);
 

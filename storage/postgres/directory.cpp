@@ -49,17 +49,21 @@ insert into session (token_id, organization, user_id, issued_at, expires_at)
 values ($1::text, $2::bigint, $3::bigint, $4::bigint, $5::bigint)
 on conflict (token_id) do nothing)"};
 
-constexpr statement read_session{"directory_session",
-                                 "select revoked_at is not null from session where token_id = $1::text"};
+constexpr statement mark_ended{"directory_end_session", R"(
+with now as (select (extract(epoch from clock_timestamp()) * 1000)::bigint as ms)
+insert into session (token_id, organization, user_id, issued_at, expires_at, revoked_at)
+select $1::text, $2::bigint, $3::bigint, now.ms, $4::bigint, now.ms from now
+on conflict (token_id) do update set revoked_at = coalesce(session.revoked_at, excluded.revoked_at))"};
 
-constexpr statement end_session{"directory_revoke_session", R"(
-update session set revoked_at = coalesce(revoked_at, $2::bigint) where token_id = $1::text returning 1)"};
+constexpr statement read_ended{"directory_ended_sessions", R"(
+select token_id, expires_at, revoked_at from session
+where revoked_at >= $1::bigint and expires_at > $2::bigint order by revoked_at, token_id)"};
 
-constexpr statement end_sessions{"directory_revoke_sessions", R"(
-with ended as (
-  update session set revoked_at = $3::bigint
-  where user_id = $2::bigint and organization = $1::bigint and revoked_at is null returning 1)
-select count(*) from ended)"};
+constexpr statement drop_expired{"directory_forget_sessions", R"(
+with expired as (
+  delete from session where token_id in (
+    select token_id from session where expires_at < $1::bigint order by expires_at limit 10000) returning 1)
+select count(*) from expired)"};
 
 /// PostgreSQL's lower() depends on the database's locale; a unique key must not.
 std::string ascii_lower(std::string text) {
@@ -128,21 +132,24 @@ void create_session(connection& database, const std::string& token, organization
   database.run(put_session, values, until);
 }
 
-session_state find_session(connection& database, const std::string& token, instant until) {
-  const auto rows = database.run(read_session, parameters{}.text(token), until);
-  if (rows.rows() == 0) return session_state::unknown;
-  return rows.boolean(0, 0) ? session_state::revoked : session_state::active;
-}
-
-bool revoke_session(connection& database, const std::string& token, wall_ms now, instant until) {
-  return database.run(end_session, parameters{}.text(token).int8(now.value), until).rows() == 1;
-}
-
-std::int64_t revoke_sessions(connection& database, organization_id organization, user_id user, wall_ms now,
-                             instant until) {
+void end_session(connection& database, const std::string& token, organization_id organization, user_id user,
+                 wall_ms expires_at, instant until) {
   parameters values;
-  values.int8(organization.value).int8(user.value).int8(now.value);
-  return database.run(end_sessions, values, until).int8(0, 0);
+  values.text(token).int8(organization.value).int8(user.value).int8(expires_at.value);
+  database.run(mark_ended, values, until);
+}
+
+std::vector<ended_session> ended_sessions(connection& database, wall_ms ended_since, wall_ms expires_after,
+                                          instant until) {
+  const auto rows = database.run(read_ended, parameters{}.int8(ended_since.value).int8(expires_after.value), until);
+  std::vector<ended_session> ended;
+  for (int row = 0; row < rows.rows(); ++row)
+    ended.push_back({rows.text(row, 0), wall_ms{rows.int8(row, 1)}, wall_ms{rows.int8(row, 2)}});
+  return ended;
+}
+
+std::int64_t forget_sessions(connection& database, wall_ms expired_before, instant until) {
+  return database.run(drop_expired, parameters{}.int8(expired_before.value), until).int8(0, 0);
 }
 
 }  // namespace sb::postgres::directory

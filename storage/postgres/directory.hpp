@@ -27,7 +27,12 @@ struct login {
 };
 
 enum class email_claim { claimed, taken };
-enum class session_state { unknown, active, revoked };
+struct ended_session {
+  std::string token;  ///< its id
+  wall_ms expires_at;
+  wall_ms ended_at;
+  friend bool operator==(const ended_session&, const ended_session&) = default;
+};
 
 /// Reserves an e-mail address for a user who is about to be created. `claimed` also when this user holds it already.
 /// Addresses are compared without regard to the case of A-Z.
@@ -51,12 +56,13 @@ std::optional<login> find_login(connection& database, const std::string& email, 
 /// `token` is the token's id (never the token). A token id that exists already stays as it is.
 void create_session(connection& database, const std::string& token, organization_id organization, user_id user,
                     wall_ms issued_at, wall_ms expires_at, instant until);
-/// Expiry is the caller's affair: the token says it.
-session_state find_session(connection& database, const std::string& token, instant until);
-/// False when there is no such session. The first revocation's time stays.
-bool revoke_session(connection& database, const std::string& token, wall_ms now, instant until);
-/// Every session of a user, for a changed password or a suspended user. Returns how many were active.
-std::int64_t revoke_sessions(connection& database, organization_id organization, user_id user, wall_ms now,
-                             instant until);
+/// Ends a session, also one that was never stored. The time of its first end, by PostgreSQL's clock, stays.
+void end_session(connection& database, const std::string& token, organization_id organization, user_id user,
+                 wall_ms expires_at, instant until);
+/// Those that were ended at or after `ended_since` and whose tokens expire after `expires_after`, by when they ended.
+std::vector<ended_session> ended_sessions(connection& database, wall_ms ended_since, wall_ms expires_after,
+                                          instant until);
+/// Forgets sessions whose tokens expired before that, some thousands at a time. Returns how many.
+std::int64_t forget_sessions(connection& database, wall_ms expired_before, instant until);
 
 }  // namespace sb::postgres::directory

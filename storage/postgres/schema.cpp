@@ -199,12 +199,17 @@ create index orders_open_in_order on orders (shard, order_id)
 drop index orders_open;
 )";
 
+constexpr const char* session_ended_sql = R"(
+create index session_ended on session (revoked_at) where revoked_at is not null;
+)";
+
 constexpr migration steps[] = {
     {1, "journal", journal_sql},
     {2, "directory", directory_sql},
     {3, "read_models", read_models_sql},
     {4, "orders_absent", orders_absent_sql},
     {5, "orders_open_in_order", orders_open_sql},
+    {6, "session_ended", session_ended_sql},
 };
 
 }  // namespace

@@ -96,9 +96,9 @@ def new_key(path):
     return path
 
 
-def refused_authorizations(node, token, withdrawn):
+def refused_authorizations(node, token, withdrawn, ended):
     """(what, Authorization, code): every way in which a good token's owner, or a thief of a part of it, is refused with 401.
-    `withdrawn` is a token whose key the node does not use any more."""
+    `withdrawn` is a token whose key the node does not use any more, `ended` one whose session was ended."""
     keys = json.loads(node.client().get("/auth/jwks").text)
     for what, forged in forgeries(token, keys):
         yield what, f"Bearer {forged}", "AUTH_TOKEN_MISSING" if forged == "" else "AUTH_TOKEN_INVALID"
@@ -106,6 +106,7 @@ def refused_authorizations(node, token, withdrawn):
         yield what, f"Bearer {issued}", code
     yield "signed with a key of one's own", "Bearer " + signed(new_key(node.data / "own-key.pem"), token), "AUTH_TOKEN_INVALID"
     yield "of a key that was withdrawn", f"Bearer {withdrawn}", "AUTH_TOKEN_INVALID"
+    yield "of a session that was ended", f"Bearer {ended}", "AUTH_TOKEN_REVOKED"
     yield "Basic", "Basic dXNlcjpwYXNz", "AUTH_SCHEME_NOT_SUPPORTED"
     yield "another scheme", f"Token {token}", "AUTH_SCHEME_NOT_SUPPORTED"
     yield "no scheme", token, "AUTH_SCHEME_NOT_SUPPORTED"

@@ -92,6 +92,10 @@ class Node:
     def url(self):
         return f"http://127.0.0.1:{self.ports[0]}"
 
+    @property
+    def database(self):
+        return re.search(r"dbname=(\S+)", self.conninfo)[1]
+
     def command(self, *arguments, settings=None, timeout=240):
         """Runs the binary to its end with this node's database."""
         return subprocess.run([self.binary, *map(str, arguments)], cwd=self.root, env=environment(settings or {}, self.conninfo),

@@ -13,10 +13,6 @@ from waiting import eventually
 NO_TRIGGERS = "set session_replication_role = replica; "
 
 
-def database_of(node):
-    return re.search(r"dbname=(\S+)", node.conninfo)[1]
-
-
 def verify(node, *arguments):
     told = node.command("audit", "verify", "--data", node.data, *arguments)
     assert told.returncode in (0, 1), told.stdout + told.stderr
@@ -33,7 +29,7 @@ def anchored_heads(node):
 
 
 def stored_heads(node, postgres):
-    return {int(shard): int(head) for shard, head in postgres.query("select id, head from shard where head > 0", database_of(node))}
+    return {int(shard): int(head) for shard, head in postgres.query("select id, head from shard where head > 0", node.database)}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +78,7 @@ def last_place(node, postgres):
 @pytest.fixture
 def tampered(audited, postgres):
     """tampered(sql) forges; what was there before comes back after the test."""
-    database = database_of(audited)
+    database = audited.database
     postgres.query("create table journal_before as table journal; create table shard_before as table shard", database)
     yield lambda sql: postgres.query(NO_TRIGGERS + sql, database)
     postgres.query(NO_TRIGGERS + "truncate journal, shard; insert into journal table journal_before; insert into shard table shard_before; "

@@ -8,6 +8,7 @@ import pytest
 
 from desk import PASSWORD, in_threads
 from forged_tokens import forgeries, signed_by_the_node
+from waiting import eventually
 
 
 def raw(client, path, body, content_type="application/json"):
@@ -223,6 +224,35 @@ def test_a_token_ends(node, desk):
         assert (answer.status_code, problem_of(answer)["code"]) == (401, "AUTH_TOKEN_EXPIRED"), answer.text
         assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
     assert desk.usage("organization")["orders_today"] == 0
+
+
+def test_a_log_out_ends_the_session(plant):
+    """At once, at every port, for good; and no other session of the same person."""
+    node = plant.new_node()
+    first = node.demo()["users"][0]
+    ended, other = (node.log_in(first["email"], first["password"]) for _ in range(2))
+    answer = ended.post("/auth/logout")
+    assert answer.status_code == 200 and answer.json()["ended_at"], answer.text
+
+    def refused():
+        told = ended.get("/auth/me")
+        return (told.status_code, told.json().get("code")) == (401, "AUTH_TOKEN_REVOKED")
+
+    assert refused() and problem_of(ended.post("/auth/logout"))["code"] == "AUTH_TOKEN_REVOKED"
+    assert other.get("/auth/me").status_code == 200
+    assert node.stop() == 0
+    node.start()
+    assert refused(), "after a restart"
+    assert other.get("/auth/me").status_code == 200
+
+
+def test_a_session_that_another_node_has_ended(plant, postgres):
+    """It is refused here within seconds. The other node is the database's row: that is all that two nodes share."""
+    node = plant.new_node()
+    session = node.platform.get("/auth/me").json()["token_id"]
+    postgres.query(f"update session set revoked_at = {int(time.time() * 1000)} where token_id = '{session}'", node.database)
+    eventually(lambda: node.platform.get("/auth/me").status_code == 401, "the session is refused")
+    assert node.platform.get("/auth/me").json()["code"] == "AUTH_TOKEN_REVOKED"
 
 
 def test_a_new_key_ends_all_tokens(plant):

@@ -1,5 +1,8 @@
 #include "storage/postgres/directory.hpp"
 
+#include <chrono>
+#include <thread>
+
 #include "journal_worlds.hpp"
 
 namespace {
@@ -66,23 +69,31 @@ TEST_CASE("persons and log-ins", "[directory]") {
   CHECK(directory::find_login(database, asha.email, soon())->password_hash == "new-hash");
 }
 
-TEST_CASE("sessions are active until revoked", "[directory]") {
+TEST_CASE("a session that was ended stays so until its token has expired", "[directory]") {
   if (!postgres_world::available()) return;
   postgres_world world;
   connection database{world.conninfo(), self, plans::generic};
-  using directory::session_state;
-  CHECK(directory::find_session(database, "t1", soon()) == session_state::unknown);
-  CHECK_FALSE(directory::revoke_session(database, "t1", {5}, soon()));
+  using ended = std::vector<directory::ended_session>;
   for (const auto* token : {"t1", "t2", "t3"})
     directory::create_session(database, token, {7}, {12}, {1}, {1000}, soon());
-  directory::create_session(database, "t4", {7}, {13}, {1}, {1000}, soon());
-  CHECK(directory::find_session(database, "t1", soon()) == session_state::active);
-  CHECK(directory::revoke_session(database, "t1", {5}, soon()));
-  CHECK(directory::find_session(database, "t1", soon()) == session_state::revoked);
+  CHECK(directory::ended_sessions(database, {0}, {0}, soon()).empty());
+  const auto end = [&](const char* token, std::int64_t expires) {
+    directory::end_session(database, token, {7}, {12}, {expires}, soon());
+    std::this_thread::sleep_for(std::chrono::milliseconds{2});  // each at a time of its own
+  };
+  end("t1", 1'000);
+  end("t2", 1'000);
+  end("t1", 1'000);                                                           // again
   directory::create_session(database, "t1", {7}, {12}, {1}, {1000}, soon());  // does not come back to life
-  CHECK(directory::find_session(database, "t1", soon()) == session_state::revoked);
-  CHECK(directory::revoke_sessions(database, {8}, {12}, {6}, soon()) == 0);
-  CHECK(directory::revoke_sessions(database, {7}, {12}, {6}, soon()) == 2);
-  CHECK(directory::find_session(database, "t3", soon()) == session_state::revoked);
-  CHECK(directory::find_session(database, "t4", soon()) == session_state::active);
+  end("never-stored", 2'000);
+  const auto all = directory::ended_sessions(database, {0}, {0}, soon());
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].token == "t1");
+  CHECK(all[1].token == "t2");
+  CHECK(all[2] == directory::ended_session{"never-stored", {2'000}, all[2].ended_at});
+  CHECK(all[0].ended_at.value > 1'700'000'000'000);
+  CHECK(directory::ended_sessions(database, all[1].ended_at, {0}, soon()) == ended{all[1], all[2]});
+  CHECK(directory::ended_sessions(database, {0}, {1000}, soon()) == ended{all[2]});
+  CHECK(directory::forget_sessions(database, {1001}, soon()) == 3);
+  CHECK(directory::ended_sessions(database, {0}, {0}, soon()) == ended{all[2]});
 }

@@ -504,6 +504,11 @@ risk_book full_book() {
   book.reservations["ORD2"] = {1,  awkward,  reservation_state::denied, {4}, {13}, 5, 0, {1},
                                {}, {20'000}, {full_violation()},        0};
   book.reservations["ORD0"] = {1, "", reservation_state::closed, {}, {}, 0, 0, {}, {}, {20'000}, {}, {}};
+  book.reservations["ORD1"].tombstone = 7;  // ORD0 is of a time before tombstones had numbers
+  book.reservations["ORD2"].tombstone = 5;
+  book.tombstones = {{5, "ORD2"}, {7, "ORD1"}};
+  book.last_tombstone = 9;
+  book.dropped_through = 4;
   return book;
 }
 

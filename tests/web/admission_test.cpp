@@ -128,8 +128,29 @@ SCENARIO("organizations take turns, and users in them") {
     d.answer(order.back());
     for (const auto each : d.let_in()) order.push_back(each);
   }
-  // The other organization is in front as it asked last and has nothing in the core; then turns.
-  CHECK(order == std::vector{running, other, greedy_1, colleague, greedy_2});
+  CHECK(order == std::vector{running, greedy_1, colleague, other, greedy_2});
+}
+
+SCENARIO("who asks seldom does not wait for those who ask all the time, and they get every second turn") {
+  door_desk d{small(1)};
+  auto running = d.ask(9, 9);
+  const auto turn = [&] {
+    d.answer(running);
+    const auto in = d.let_in();
+    REQUIRE(in.size() == 1);
+    running = in.front();
+    return running;
+  };
+  const auto first = d.ask(1, 1);  // of an organization that asks for more all the time
+  const auto more_1 = d.ask(1, 1);
+  const auto more_2 = d.ask(1, 1);
+  REQUIRE(turn() == first);
+  const auto a = d.ask(2, 2);
+  const auto b = d.ask(3, 3);
+  const auto c = d.ask(4, 4);
+  std::vector<std::uint64_t> order;
+  for (int i = 0; i < 5; ++i) order.push_back(turn());
+  CHECK(order == std::vector{more_1, a, more_2, b, c});
 }
 
 TEST_CASE("a cancel goes before a user's other requests, in its own order") {
@@ -240,6 +261,11 @@ SCENARIO("the core's limit follows what the core takes") {
   WHEN("it is quick, and nobody waits") { CHECK(round(1, false) == 16); }
   WHEN("it is slow") {
     CHECK(round(26, true) == 14);
+    AND_WHEN("its commits alone take that long") {
+      limit.commit_takes(100);
+      CHECK(round(200, true) == 15);
+      CHECK(round(201, true) == 14);
+    }
     THEN("it has a lower end") {
       for (int i = 0; i < 20; ++i) round(500, true);
       CHECK(limit.now() == 8);

@@ -200,6 +200,11 @@ void scripted_database::store_session(const std::string& token_id, organization_
   sessions.push_back(token_id);
   tell(std::move(done), true);
 }
+void scripted_database::end_session(const std::string& token_id, organization_id, user_id, wall_ms,
+                                    on_result<bool> done) {
+  if (!unavailable) ended.push_back(token_id);
+  tell(std::move(done), true);
+}
 void scripted_database::next_id(const std::string&, on_result<std::int64_t> done) { tell(std::move(done), ++last_id); }
 void scripted_database::list_orders(const order_filter& wanted, on_result<std::vector<order_record>> done) {
   filter = wanted;

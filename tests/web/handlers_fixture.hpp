@@ -107,6 +107,7 @@ class scripted_database final : public database_port {
   std::map<std::pair<organization_id, user_id>, person_record> persons;
   std::map<std::string, user_id> claims;
   std::vector<std::string> sessions;
+  std::vector<std::string> ended;
   std::int64_t last_id = 1'000;
   std::vector<order_record> orders;
   std::optional<order_filter> filter;
@@ -124,6 +125,8 @@ class scripted_database final : public database_port {
   void store_person(const person_record& person, const std::string& password, on_result<bool> done) override;
   void store_session(const std::string& token_id, organization_id organization, user_id user, wall_ms issued,
                      wall_ms expires, on_result<bool> done) override;
+  void end_session(const std::string& token_id, organization_id organization, user_id user, wall_ms expires,
+                   on_result<bool> done) override;
   void next_id(const std::string& kind, on_result<std::int64_t> done) override;
   void list_orders(const order_filter& wanted, on_result<std::vector<order_record>> done) override;
   void find_order(const order_id& order, on_result<std::optional<order_record>> done) override;

@@ -58,6 +58,34 @@ SCENARIO("a log-in") {
   }
 }
 
+SCENARIO("a log-out") {
+  api_world world;
+  const auto mine = world.trader_token();
+  const auto session = get(world, "/auth/me", mine).at("/token_id");
+  WHEN("it is stored") {
+    const auto got = post(world, "/auth/logout", "", mine);
+    CHECK(got.status() == 200);
+    CHECK(got.at("/token_id") == session);
+    CHECK(got.at("/ended_at") == "2024-01-15T10:00:00.000Z");
+    CHECK(world.database.ended == std::vector<std::string>{session});
+    THEN("the token is refused, for whatever") {
+      CHECK(get(world, "/auth/me", mine).code() == "AUTH_TOKEN_REVOKED");
+      CHECK(post(world, "/auth/logout", "", mine).status() == 401);
+    }
+    THEN("other sessions go on") { CHECK(get(world, "/auth/me", world.admin_token()).status() == 200); }
+  }
+  WHEN("the database is away") {
+    world.database.unavailable = true;
+    CHECK(post(world, "/auth/logout", "", mine).status() == 503);
+    world.database.unavailable = false;
+    THEN("the session goes on") { CHECK(get(world, "/auth/me", mine).status() == 200); }
+  }
+  WHEN("another node has ended it") {
+    world.subject.session_ended(session, test_now);
+    CHECK(get(world, "/auth/me", mine).code() == "AUTH_TOKEN_REVOKED");
+  }
+}
+
 TEST_CASE("the key set verifies our tokens and shows no secret") {
   api_world world;
   const auto got = world({.target = "/auth/jwks"});

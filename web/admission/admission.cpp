@@ -70,12 +70,12 @@ std::optional<std::uint64_t> admission::next(boot_ms now) {
 
 std::vector<std::uint64_t> admission::waited_too_long(boot_ms now) { return take_due(in_line_, limits_.line_ms, now); }
 
-std::vector<std::uint64_t> admission::long_in_core(boot_ms now) { return take_due(in_core_, limits_.core_ms, now); }
+std::vector<std::uint64_t> admission::long_in_core(boot_ms now) { return take_due(in_core_, limits_.stay_ms, now); }
 
 std::int64_t admission::refusal_delay(user_id user, boot_ms now) {
-  auto& users = current(now).users;
-  const bool counted = users.size() < users_max || users.contains(user);
-  if (counted && ++users[user] <= limits_.refusals) return 0;
+  auto& refused = current(now).refused;
+  const bool counted = refused.size() < users_max || refused.contains(user);
+  if (counted && ++refused[user] <= limits_.refusals) return 0;
   constexpr std::uint32_t golden = 2'654'435'769;  // 2^32 times the golden ratio: its multiples spread evenly
   const auto spread = static_cast<std::uint64_t>(++refused_ * golden) * static_cast<std::uint64_t>(limits_.refusal_ms);
   return limits_.refusal_ms + static_cast<std::int64_t>(spread >> 32U);
@@ -94,7 +94,7 @@ admission::second& admission::current(boot_ms now) {
 void admission::note(const shard_credit& who, boot_ms now) {
   auto& active = current(now);
   if (active.users.size() >= users_max) return;
-  if (active.users.try_emplace(who.user).second && !before_.users.contains(who.user)) ++active.new_users;
+  if (active.users.insert(who.user).second && !before_.users.contains(who.user)) ++active.new_users;
   if (active.organizations.insert(who.organization).second && !before_.organizations.contains(who.organization))
     ++active.new_organizations;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct admission_limits {
   core_limit_settings core;
   std::int32_t user_share = 2;   ///< what a user may have in the core while others are there as well, at least
   std::int64_t line_ms = 1'000;  ///< longest wait for the core; then `overloaded`
-  std::int64_t core_ms = 250;    ///< after that a request makes room in the core: it waits for something else
+  std::int64_t stay_ms = 250;    ///< after that a request makes room in the core: it waits for something else
   std::int32_t refusals = 10;    ///< of one user in one second that are answered at once; the others after
   std::int64_t refusal_ms = 750;
 };
@@ -54,13 +55,14 @@ class admission {
   void entered(std::uint64_t request, admission_ticket& ticket, boot_ms now);
   /// Those that joined the line `line_ms` ago; some may not be in it any more.
   std::vector<std::uint64_t> waited_too_long(boot_ms now);
-  /// Those that entered the core `core_ms` ago; some may not be in it any more.
+  /// Those that entered the core `stay_ms` ago; some may not be in it any more.
   std::vector<std::uint64_t> long_in_core(boot_ms now);
   /// How long the refusal of this user's request is to be kept back. Who is refused more often than a program that
   /// minds Retry-After ever is gets his answers late, between one and two times `refusal_ms`, so that his programs do
   /// not all come back at the same moment: else refusing him takes the time of the others.
   std::int64_t refusal_delay(user_id user, boot_ms now);
 
+  void commit_takes(std::int64_t ms) { core_.commit_takes(ms); }
   std::int32_t in_flight() const { return credits_.in_flight(); }
   std::size_t waiting() const { return line_.waiting(); }
   std::int32_t core_limit_now() const { return core_.now(); }
@@ -69,7 +71,8 @@ class admission {
   /// Who asked for something within a second.
   struct second {
     std::int64_t number = 0;
-    std::unordered_map<user_id, std::int32_t> users;  ///< and how many of his requests were refused
+    std::unordered_set<user_id> users;
+    std::unordered_map<user_id, std::int32_t> refused;
     std::set<organization_id> organizations;
     std::int32_t new_users = 0;  ///< that were not there in the second before
     std::int32_t new_organizations = 0;

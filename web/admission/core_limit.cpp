@@ -11,7 +11,8 @@ void core_limit::took(std::int64_t ms, bool wanted_more) {
   if (requests_ < limit_) return;  // about once for each that was in there
   const auto average = sum_ms_ / requests_;
   const auto step = std::max(1, limit_ / 8);
-  if (average > settings_.took_ms) {
+  // A request waits for the end of a commit, and for its own.
+  if (average > std::max(settings_.took_ms, 2 * commit_ms_)) {
     limit_ = std::max(settings_.least, limit_ - step);
   } else if (wanted_more_) {
     limit_ = std::min(settings_.most, limit_ + step);

@@ -12,7 +12,8 @@ struct core_limit_settings {
 
 /// How many requests may be in the core (router, shards, journal) at a time: as many as it answers within `took_ms`.
 /// More would wait there in one line, the quiet tenant behind the greedy one; fewer would leave commits half empty.
-/// Rises by an eighth while requests wait and the core is quick, falls by an eighth when it is slow. For the io thread.
+/// Rises by an eighth while requests wait and the core is quick, falls by an eighth when it is slow, and slower than
+/// its commits alone make it: company in a slow commit costs nothing. For the io thread.
 class core_limit {
  public:
   explicit core_limit(core_limit_settings settings) : settings_{settings}, limit_{settings.first} {}
@@ -20,10 +21,13 @@ class core_limit {
   std::int32_t now() const { return limit_; }
   /// A request left the core after `ms`; `wanted_more`: the core was full, and another one waits for its place.
   void took(std::int64_t ms, bool wanted_more);
+  /// What a commit takes now.
+  void commit_takes(std::int64_t ms) { commit_ms_ = ms; }
 
  private:
   core_limit_settings settings_;
   std::int32_t limit_;
+  std::int64_t commit_ms_ = 0;
   // Since the limit was looked at last:
   std::int32_t requests_ = 0;
   std::int64_t sum_ms_ = 0;

@@ -6,8 +6,9 @@ void fair_line::wait(std::uint64_t request, const line_member& whose, bool urgen
   auto& organization = organizations_[whose.organization];
   auto& user = organization.users[whose.user];
   if (organization.turns.empty()) {
-    const auto where = organization.in_core == 0 ? turns_.begin() : turns_.end();
-    organization.turn = turns_.insert(where, whose.organization);
+    organization.newcomer = organization.in_core == 0;
+    auto& turns = turns_of(organization);
+    organization.turn = turns.insert(turns.end(), whose.organization);
   }
   if (user.empty()) user.turn = organization.turns.insert(organization.turns.end(), whose.user);
   auto& lane = urgent ? user.urgent : user.others;
@@ -39,14 +40,23 @@ void fair_line::leave(const line_member& whose) {
 }
 
 std::optional<std::uint64_t> fair_line::next(const core_shares& shares) {
-  for (auto turn = turns_.begin(); turn != turns_.end(); ++turn) {
+  auto& first = newcomers_turn_ ? newcomers_ : others_;
+  auto& second = newcomers_turn_ ? others_ : newcomers_;
+  newcomers_turn_ = !newcomers_turn_;
+  if (const auto request = next_of(first, shares)) return request;
+  return next_of(second, shares);
+}
+
+std::optional<std::uint64_t> fair_line::next_of(organization_turns& turns, const core_shares& shares) {
+  for (auto turn = turns.begin(); turn != turns.end(); ++turn) {
     const auto id = *turn;
     auto& organization = organizations_.at(id);
     if (organization.in_core >= shares.organization) continue;
     const auto user = next_user(organization, shares);
     if (!user) continue;
     const line_member whose{id, *user};
-    turns_.splice(turns_.end(), turns_, turn);
+    others_.splice(others_.end(), turns, turn);
+    organization.newcomer = false;
     const auto request = take_first(organization, whose);
     enter(whose);
     return request;
@@ -80,7 +90,7 @@ bool fair_line::remove(std::uint64_t request) {
   auto& user = organization.users.at(whose.user);
   (urgent ? user.urgent : user.others).erase(at);
   if (user.empty()) organization.turns.erase(user.turn);
-  if (organization.turns.empty()) turns_.erase(organization.turn);
+  if (organization.turns.empty()) turns_of(organization).erase(organization.turn);
   forget_if_idle(whose);
   return true;
 }

@@ -24,9 +24,9 @@ struct core_shares {
 };
 
 /// What waits for the core, and who is in there. Organizations take turns, in each its users; a user's requests go in
-/// their order, urgent ones before the others. An organization of which nothing waits and nothing is in the core begins
-/// at the front: who asks seldom does not wait for those who ask all the time. The caller bounds what waits. For the io
-/// thread.
+/// their order, urgent ones before the others. An organization of which nothing waited and nothing was in the core is a
+/// newcomer until its first turn. Newcomers and the others alternate: who asks seldom does not wait for those who ask
+/// all the time, nor they for many who ask seldom. The caller bounds what waits. For the io thread.
 class fair_line {
  public:
   /// Puts a request at the end of its member's line.
@@ -45,6 +45,7 @@ class fair_line {
 
  private:
   using requests = std::list<std::uint64_t>;
+  using organization_turns = std::list<organization_id>;
   struct user_line {
     requests urgent;
     requests others;
@@ -56,7 +57,8 @@ class fair_line {
     std::map<user_id, user_line> users;
     std::list<user_id> turns;  ///< users of whom something waits
     std::int32_t in_core = 0;
-    std::list<organization_id>::iterator turn;  ///< while something waits
+    bool newcomer = false;
+    organization_turns::iterator turn;  ///< while something waits
   };
   struct place {
     line_member whose;
@@ -64,12 +66,16 @@ class fair_line {
     requests::iterator at;
   };
 
+  organization_turns& turns_of(const organization_line& line) { return line.newcomer ? newcomers_ : others_; }
+  std::optional<std::uint64_t> next_of(organization_turns& turns, const core_shares& shares);
   std::optional<user_id> next_user(organization_line& line, const core_shares& shares);
   std::uint64_t take_first(organization_line& line, const line_member& whose);
   void forget_if_idle(const line_member& whose);
 
   std::map<organization_id, organization_line> organizations_;
-  std::list<organization_id> turns_;  ///< organizations of which something waits
+  organization_turns newcomers_;  ///< of them something waits, as of
+  organization_turns others_;
+  bool newcomers_turn_ = true;
   std::unordered_map<std::uint64_t, place> places_;
   std::int32_t in_core_ = 0;
 };

@@ -44,10 +44,13 @@ enum class token_refusal : std::uint8_t {
 };
 std::string_view to_string(token_refusal why);
 
+/// Until so long after its end a token is still good: clocks differ.
+constexpr std::int64_t token_skew_s = 60;
+
 struct token_rules {
   std::string issuer;    ///< iss must be exactly this
   std::string audience;  ///< aud must be this, or a list that has it
-  std::int64_t skew_s = 60;
+  std::int64_t skew_s = token_skew_s;
   std::int64_t lifetime_s_max = token_lifetime_s_max;
 };
 

@@ -7,6 +7,7 @@ namespace sb::web::handlers {
 
 // auth.cpp
 void log_in(const request_ptr& request);
+void log_out(const request_ptr& request);
 void show_me(const request_ptr& request);
 void show_keys(const request_ptr& request);
 // tenants.cpp
