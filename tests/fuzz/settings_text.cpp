@@ -122,6 +122,9 @@ std::vector<written_setting> written(const settings& all) {
   const auto& admission = all.admission;
   sheet.section("admission").number("per_user", admission.per_user);
   sheet.number("per_organization", admission.per_organization).number("per_shard", admission.per_shard);
+  sheet.number("core_ms", admission.core_ms);
+  sheet.number("line_ms", admission.line_ms);
+  sheet.number("user_share", admission.user_share);
   sheet.number("entity_queue", admission.entity_queue);
   write_trading(sheet, all.trading);
   write_broker(sheet, all.broker);
