@@ -449,11 +449,11 @@ TEST_CASE("the fold is total: impossible histories neither throw nor count below
   auto cheap = filled("o-1", 3, -100);
   auto far = filled("o-1", std::numeric_limits<std::int64_t>::max(), 1);
   far.price = {money::ticks_max};
-  auto book = given(
-      {huge, huge, negative, settled(9, {refund, cheap, far, far, ended("o-1"), ended("o-1"), ended("o-2"), ended("")}),
-       attempt_closed{"o-1", 9, today}, denied("o-1", 9), settled(3, {}), day_rolled{today}, day_rolled{{-5}},
-       limit_overrun{}, limit_reserved{}, limit_denied{}, attempt_closed{}, limits_set{}, permissions_set{},
-       tombstones_dropped{}, tombstones_dropped{-1}});
+  auto book = given({huge, huge, negative,
+                     settled(9, {refund, cheap, far, far, ended("o-1"), ended("o-1"), ended("o-2"), ended("")}),
+                     attempt_closed{"o-1", 9, today}, denied("o-1", 9), settled(3, {}), day_rolled{today},
+                     day_rolled{{-5}}, limit_overrun{}, limit_reserved{}, limit_denied{}, attempt_closed{},
+                     limits_set{}, permissions_set{}, tombstones_dropped{}, tombstones_dropped{-1}});
   CHECK(book.version == 17);
   CHECK(book.settled_seq == 9);
   CHECK(book.day == today);
