@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <caf/all.hpp>
 #include <ctime>
@@ -128,10 +129,10 @@ struct control_plane::impl {
   read_side reads();
   web::http_server_settings listeners() const;
   web::api_settings api_settings() const;
-  /// Sessions that were ended before this start and whose tokens would still be good.
-  std::vector<postgres::directory::ended_session> prepare_database();
+  void prepare_database();
   void on_tick();
   void end_sessions();
+  void end(const std::vector<postgres::directory::ended_session>& sessions);
 };
 
 read_side control_plane::impl::reads() {
@@ -278,7 +279,7 @@ web::api_settings control_plane::impl::api_settings() const {
 }
 
 /// Schema, and settings that are decided once for all nodes.
-std::vector<postgres::directory::ended_session> control_plane::impl::prepare_database() {
+void control_plane::impl::prepare_database() {
   postgres::connection connection{chosen.database.conninfo, self, postgres::plans::generic};
   const auto until = postgres::from_now(std::chrono::seconds{60});
   const auto applied = postgres::migrate(connection, until);
@@ -292,14 +293,15 @@ std::vector<postgres::directory::ended_session> control_plane::impl::prepare_dat
     throw std::runtime_error{"the database was made for " + stored + " shards a role; this binary has " +
                              std::to_string(shards_per_role)};
   }
-  return postgres::directory::ended_sessions(connection, {}, {wall_now().value - web::token_skew_s * 1'000}, until);
 }
 
 /// Also those that other nodes have ended.
 void control_plane::impl::end_sessions() {
-  database->ended_sessions([this](std::vector<postgres::directory::ended_session>&& ended) {
-    for (const auto& each : ended) api->session_ended(each.token, each.expires_at);
-  });
+  database->ended_sessions([this](std::vector<postgres::directory::ended_session>&& told) { end(told); });
+}
+
+void control_plane::impl::end(const std::vector<postgres::directory::ended_session>& sessions) {
+  for (const auto& each : sessions) api->session_ended(each.token, each.expires_at);
 }
 
 void control_plane::impl::on_tick() {
@@ -336,7 +338,7 @@ void control_plane::start() {
   const fs::path key_file{m.chosen.auth.key_file};
   m.key = std::make_unique<web::signing_key>(
       web::signing_key::load_or_create(key_file.is_absolute() ? key_file : m.data / key_file));
-  const auto ended = m.prepare_database();
+  m.prepare_database();
 
   m.server = std::make_unique<web::http_server>(
       m.listeners(),
@@ -352,13 +354,14 @@ void control_plane::start() {
   door.line_ms = a.line_ms;
   door.user_share = a.user_share;
   m.edge = std::make_unique<web::gateway>(door, boot_now, post);
-  m.edge->on_refused([&m](web::short_of lacking) {
-    m.counters.admission_refused(lacking == web::short_of::nothing ? "line" : word(lacking)).add();
-  });
+  std::array<counter, web::short_of_count> refused;
+  for (std::size_t i = 1; i < refused.size(); ++i)
+    refused[i] = m.counters.admission_refused(word(static_cast<web::short_of>(i)));
+  m.edge->on_refused([refused](web::short_of lacking) { refused[static_cast<std::size_t>(lacking)].add(); });
   web::issuer_settings issuer{m.chosen.auth.issuer, m.chosen.auth.audience, m.chosen.auth.token_lifetime_s};
   m.api = std::make_unique<web::api>(m.api_settings(), *m.edge, *m.database, web::token_issuer{issuer, *m.key}, *m.key,
                                      m.instruments, m.counters, wall_now);
-  for (const auto& each : ended) m.api->session_ended(each.token, each.expires_at);
+  m.end(m.database->read_ended_sessions());
   m.server->start();
 
   m.config = std::make_unique<actor_config>(m.chosen.scheduler);

@@ -6,6 +6,7 @@
 #include "runtime/address.hpp"
 #include "storage/event_codec.hpp"
 #include "storage/postgres/journal.hpp"
+#include "web/auth/token_verifier.hpp"
 
 namespace sb {
 namespace {
@@ -169,11 +170,18 @@ void database_reader::store_session(const std::string& token_id, organization_id
 }
 
 void database_reader::end_session(const std::string& token_id, organization_id organization, user_id user,
-                                  wall_ms expires, on_result<bool> done) {
-  run<bool>(reads_, std::move(done), [=, this] {
-    postgres::directory::end_session(session_connection_, token_id, organization, user, expires, until());
-    return true;
+                                  wall_ms expires, on_result<wall_ms> done) {
+  run<wall_ms>(reads_, std::move(done), [=, this] {
+    return postgres::directory::end_session(session_connection_, token_id, organization, user, expires, until());
   });
+}
+
+std::vector<postgres::directory::ended_session> database_reader::read_ended_sessions() {
+  const wall_ms since{ended_seen_.value - commit_ms_max};
+  const wall_ms good_tokens_expire_after{clock_().value - web::token_skew_s * 1'000};
+  auto ended = postgres::directory::ended_sessions(session_connection_, since, good_tokens_expire_after, until());
+  if (!ended.empty()) ended_seen_ = ended.back().ended_at;
+  return ended;
 }
 
 void database_reader::ended_sessions(std::function<void(std::vector<postgres::directory::ended_session>&&)> done) {
@@ -185,13 +193,7 @@ void database_reader::ended_sessions(std::function<void(std::vector<postgres::di
         asking_for_ended_ = false;
         done(std::move(read.value));
       },
-      [this] {
-        const wall_ms since{ended_seen_.value - commit_ms_max};
-        auto ended =
-            postgres::directory::ended_sessions(session_connection_, since, good_tokens_expire_after(), until());
-        if (!ended.empty()) ended_seen_ = ended.back().ended_at;
-        return ended;
-      });
+      [this] { return read_ended_sessions(); });
 }
 
 void database_reader::next_id(const std::string& kind, on_result<std::int64_t> done) {

@@ -13,7 +13,6 @@
 #include "storage/postgres/directory.hpp"
 #include "storage/postgres/read_models.hpp"
 #include "web/auth/password.hpp"
-#include "web/auth/token_verifier.hpp"
 #include "web/backend.hpp"
 
 namespace sb {
@@ -49,9 +48,11 @@ class database_reader final : public web::database_port {
   /// Frees e-mail addresses that no user came of, and forgets sessions whose tokens expired long ago; call it now and
   /// then.
   void clean_up();
-  /// Sessions that were ended, by whatever node, since this was asked last; the first time, all whose tokens may still
-  /// be good. While PostgreSQL is away nothing is told, and nothing is forgotten.
-  /// Asked again before it has told, it does nothing. For the io thread.
+  /// Sessions that were ended, by whatever node, since they were read last; the first time, all whose tokens may still
+  /// be good. Blocks, and throws storage_unavailable: for a start, before the io thread begins.
+  std::vector<postgres::directory::ended_session> read_ended_sessions();
+  /// The same later, for the io thread. While PostgreSQL is away nothing is told, and nothing is forgotten. Asked again
+  /// before it has told, it does nothing.
   void ended_sessions(std::function<void(std::vector<postgres::directory::ended_session>&&)> done);
 
   void verify_login(const std::string& email, const std::string& password,
@@ -65,7 +66,7 @@ class database_reader final : public web::database_port {
   void store_session(const std::string& token_id, organization_id organization, user_id user, wall_ms issued,
                      wall_ms expires, on_result<bool> done) override;
   void end_session(const std::string& token_id, organization_id organization, user_id user, wall_ms expires,
-                   on_result<bool> done) override;
+                   on_result<wall_ms> done) override;
   void next_id(const std::string& kind, on_result<std::int64_t> done) override;
   void list_orders(const web::order_filter& filter, on_result<std::vector<web::order_record>> done) override;
   void find_order(const order_id& order, on_result<std::optional<web::order_record>> done) override;
@@ -80,7 +81,6 @@ class database_reader final : public web::database_port {
  private:
   template <class T, class Work>
   void run(work_thread& thread, on_result<T> done, Work work);
-  wall_ms good_tokens_expire_after() const { return {clock_().value - web::token_skew_s * 1'000}; }
   postgres::instant until() const { return postgres::from_now(within_); }
 
   node_identity self_;
@@ -98,7 +98,7 @@ class database_reader final : public web::database_port {
     std::int64_t end = 0;
   };
   std::map<std::string, id_block> blocks_;  ///< identity thread only
-  wall_ms ended_seen_;                      ///< reads thread only: when the latest ended session that was told ended
+  wall_ms ended_seen_;                      ///< as session_connection_: when the latest session that was told ended
   bool asking_for_ended_ = false;           ///< io thread only
   work_thread identity_;
   work_thread reads_;

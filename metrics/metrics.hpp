@@ -110,8 +110,8 @@ class metrics {
   gauge requests_waiting() const { return requests_waiting_; }
   /// core_limit: how many requests may be with the actors at a time now.
   gauge core_limit() const { return core_limit_; }
-  /// admission_refused_total: by what was exhausted ("user", "organization", "shard", "node", "service"), or "line" of
-  /// what waited too long for its turn.
+  /// admission_refused_total: by what was exhausted ("user", "organization", "shard", "node", "service"), or "time"
+  /// of what waited too long for its turn.
   counter admission_refused(std::string_view scope);
 
   /// place_order_seconds: from the order's arrival at the gateway to its answer.

@@ -51,8 +51,7 @@ void book_entity::on(const reserve_request& in, const envelope& head, turn& now)
   const bool too_late = in.deadline.value != 0 && now.now.boot > in.deadline;
   auto verdict = decide(book_, in.what, now.now.day, too_late, facts);
   const bool reserved_now = verdict.what == reserve_answer::verdict::reserved && !facts.empty();
-  if (!facts.empty()) drop_old_tombstones(facts, now.now.boot);
-  record(facts, head, now);
+  record(std::move(facts), head, now);
   if (reserved_now) watch(in.what.order, now.now.boot, now);
   now.after_commit(
       send_out{back_to(in.what.order, head), reserve_answered{in.what.attempt, in.incarnation, std::move(verdict)}});
@@ -61,7 +60,7 @@ void book_entity::on(const reserve_request& in, const envelope& head, turn& now)
 void book_entity::on(const close_request& in, const envelope& head, turn& now) {
   std::vector<risk_event> facts;
   const auto verdict = decide(book_, in.what, now.now.day, facts);
-  record(facts, head, now);
+  record(std::move(facts), head, now);
   now.after_commit(
       send_out{back_to(in.what.order, head), close_answered{in.what.attempt, in.incarnation, verdict.reserved}});
 }
@@ -69,8 +68,7 @@ void book_entity::on(const close_request& in, const envelope& head, turn& now) {
 void book_entity::on(const settle_request& in, const envelope& head, turn& now) {
   std::vector<risk_event> facts;
   const auto verdict = decide(book_, in.what, now.now.day, facts);
-  if (!facts.empty()) drop_old_tombstones(facts, now.now.boot);
-  record(facts, head, now);
+  record(std::move(facts), head, now);
   if (verdict.accepted) {
     for (const auto& fact : in.what.facts) {
       if (is_held(fact.order)) {
@@ -96,7 +94,7 @@ void book_entity::on(const set_limits_request& in, const envelope& head, turn& n
   }
   std::vector<risk_event> facts;
   decide(book_, in.what, now.now.day, facts);
-  record(facts, head, now);
+  record(std::move(facts), head, now);
   now.reply(head.from, limits_now());
 }
 
@@ -109,7 +107,7 @@ void book_entity::on(const validate_order& in, const envelope& head, turn& now) 
 void book_entity::on(const set_permissions_request& in, const envelope& head, turn& now) {
   std::vector<risk_event> facts;
   decide(book_, in.what, now.now.day, facts);
-  record(facts, head, now);
+  record(std::move(facts), head, now);
   now.reply(head.from, permissions_answer{in.what.grant});
 }
 
@@ -189,7 +187,9 @@ void book_entity::drop_old_tombstones(std::vector<risk_event>& facts, boot_ms no
 // ---- parts
 // -----------------------------------------------------------------------------------------------------------------
 
-void book_entity::record(const std::vector<risk_event>& facts, const envelope& head, turn& now) {
+void book_entity::record(std::vector<risk_event> facts, const envelope& head, turn& now) {
+  if (facts.empty()) return;
+  drop_old_tombstones(facts, now.now.boot);
   for (const auto& fact : facts) {
     auto event = encode(fact);
     event.by = head.by;

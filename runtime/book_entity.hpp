@@ -58,7 +58,7 @@ class book_entity final : public entity {
   void on(const alarm& in, const envelope& head, turn& now);
 
   void drop_old_tombstones(std::vector<risk_event>& facts, boot_ms now);
-  void record(const std::vector<risk_event>& facts, const envelope& head, turn& now);
+  void record(std::vector<risk_event> facts, const envelope& head, turn& now);
   /// Head of the answer to an order that asked; the answer runs under the names of the question.
   envelope back_to(const order_id& order, const envelope& asked) const;
   void watch(const order_id& order, boot_ms since, turn& now);

@@ -44,7 +44,7 @@ class entity_port {
   virtual void supervision(std::function<void(tree_node&&)> done) = 0;
   virtual void restart_actor(const std::string& id, const request_context& context,
                              std::function<void(restart_outcome)> done) = 0;
-  /// This node owns its shards, its lease is valid and it is not draining.
+  /// This node owns its shards, and its lease is valid.
   virtual bool ready() const = 0;
 };
 
@@ -124,9 +124,9 @@ class database_port {
   virtual void store_person(const person_record& person, const std::string& password, on_result<bool> done) = 0;
   virtual void store_session(const std::string& token_id, organization_id organization, user_id user, wall_ms issued,
                              wall_ms expires, on_result<bool> done) = 0;
-  /// The session's tokens are not to be accepted any more, by no node; true once that is stored. Safe to repeat.
+  /// The session's tokens are not to be accepted any more, by no node: since when, once that is stored. Safe to repeat.
   virtual void end_session(const std::string& token_id, organization_id organization, user_id user, wall_ms expires,
-                           on_result<bool> done) = 0;
+                           on_result<wall_ms> done) = 0;
   /// A new integer id of "user", "organization" or "account".
   virtual void next_id(const std::string& kind, on_result<std::int64_t> done) = 0;
 

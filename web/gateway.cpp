@@ -120,7 +120,7 @@ void gateway::connect(const node_services& services, caf::actor bridge) {
 }
 
 gateway::pending* gateway::admit(const credit& wanted, std::int64_t wait_ms, bool urgent, on_answer& done) {
-  if (draining_ || !services_) {
+  if (!services_) {
     done(rejected{rejection::draining, "this node is starting or stopping"});
     return nullptr;
   }
@@ -160,23 +160,24 @@ void gateway::forget_actors() {
 }
 
 void gateway::on_tick() {
-  const auto now = clock_().value / slot_ms;
+  const auto clock = clock_();
+  const auto now = clock.value / slot_ms;
   // A long pause of the process fires each slot once: everything in the wheel is due then.
   for (auto rounds = std::min<std::int64_t>(now - wheel_at_, static_cast<std::int64_t>(slots)); rounds > 0; --rounds) {
     const auto due = std::exchange(wheel_[static_cast<std::size_t>(now - rounds + 1) % slots], {});
     for (const auto request : due) timed_out(request);
   }
   wheel_at_ = now;
-  for (const auto request : door_.waited_too_long(clock_())) {
+  for (const auto request : door_.waited_too_long(clock)) {
     const auto found = pending_.find(request);
     if (found != pending_.end() && found->second.unsent) timed_out(request);
   }
-  for (const auto request : door_.long_in_core(clock_())) {
+  for (const auto request : door_.long_in_core(clock)) {
     const auto found = pending_.find(request);
-    if (found != pending_.end()) door_.leave_core(found->second.ticket, clock_());
+    if (found != pending_.end()) door_.leave_core(found->second.ticket, clock);
   }
   let_in();
-  while (!late_refusals_.empty() && late_refusals_.begin()->first <= clock_()) {
+  while (!late_refusals_.empty() && late_refusals_.begin()->first <= clock) {
     auto late = late_refusals_.extract(late_refusals_.begin());
     late.mapped().done(std::move(late.mapped().why));
   }
@@ -210,7 +211,7 @@ void gateway::timed_out(std::uint64_t request) {
     auto waiting = std::move(found->second);
     pending_.erase(found);
     door_.give_back(request, waiting.ticket, clock_());
-    return refuse(waiting.ticket.held, short_of::nothing, "it was not its turn in time; nothing was done",
+    return refuse(waiting.ticket.held, short_of::time, "it was not its turn in time; nothing was done",
                   std::move(done));
   }
   if (found->second.stored || std::holds_alternative<service_credit>(found->second.ticket.held)) {
@@ -249,7 +250,6 @@ void gateway::ask(const entity_key& to, message body, const request_context& con
   head.causation = context.causation;
   if (waiting->ticket.where == admission_ticket::place::core) return send(std::move(head), std::move(body));
   waiting->unsent.emplace(std::move(head), std::move(body));
-  let_in();
 }
 
 void gateway::send(envelope&& head, message&& body) {
@@ -314,8 +314,7 @@ void gateway::restart_told(std::uint64_t request, restart_outcome what) {
 }
 
 bool gateway::ready() const {
-  return services_.has_value() && !draining_ && open_.size() == static_cast<std::size_t>(shard_count) &&
-         clock_() <= lease_until_;
+  return services_.has_value() && open_.size() == static_cast<std::size_t>(shard_count) && clock_() <= lease_until_;
 }
 
 }  // namespace sb::web

@@ -33,12 +33,10 @@ class gateway final : public entity_port {
   /// Lets go of every actor, so that the actor system can end. After the io thread has stopped.
   void forget_actors();
   void on_tick();
-  /// No more requests are taken; answers still come.
-  void drain() { draining_ = true; }
   const admission& door() const { return door_; }
   /// What a commit of the journal takes now.
   void commit_takes(std::int64_t ms) { door_.commit_takes(ms); }
-  /// Called with each request that is refused, and what there was no credit of; `nothing`: it waited too long.
+  /// Called with what each refused request was short of.
   void on_refused(std::function<void(short_of)> told) { refused_ = std::move(told); }
 
   void ask(const entity_key& to, message body, const request_context& context, std::int64_t wait_ms,
@@ -94,7 +92,6 @@ class gateway final : public entity_port {
   std::uint64_t last_request_ = 0;
   std::set<shard_id> open_;  ///< shards of this node that take requests
   boot_ms lease_until_;
-  bool draining_ = false;
 };
 
 }  // namespace sb::web

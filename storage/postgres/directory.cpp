@@ -53,7 +53,8 @@ constexpr statement mark_ended{"directory_end_session", R"(
 with now as (select (extract(epoch from clock_timestamp()) * 1000)::bigint as ms)
 insert into session (token_id, organization, user_id, issued_at, expires_at, revoked_at)
 select $1::text, $2::bigint, $3::bigint, now.ms, $4::bigint, now.ms from now
-on conflict (token_id) do update set revoked_at = coalesce(session.revoked_at, excluded.revoked_at))"};
+on conflict (token_id) do update set revoked_at = coalesce(session.revoked_at, excluded.revoked_at)
+returning revoked_at)"};
 
 constexpr statement read_ended{"directory_ended_sessions", R"(
 select token_id, expires_at, revoked_at from session
@@ -132,11 +133,11 @@ void create_session(connection& database, const std::string& token, organization
   database.run(put_session, values, until);
 }
 
-void end_session(connection& database, const std::string& token, organization_id organization, user_id user,
-                 wall_ms expires_at, instant until) {
+wall_ms end_session(connection& database, const std::string& token, organization_id organization, user_id user,
+                    wall_ms expires_at, instant until) {
   parameters values;
   values.text(token).int8(organization.value).int8(user.value).int8(expires_at.value);
-  database.run(mark_ended, values, until);
+  return {database.run(mark_ended, values, until).int8(0, 0)};
 }
 
 std::vector<ended_session> ended_sessions(connection& database, wall_ms ended_since, wall_ms expires_after,

@@ -56,9 +56,10 @@ std::optional<login> find_login(connection& database, const std::string& email, 
 /// `token` is the token's id (never the token). A token id that exists already stays as it is.
 void create_session(connection& database, const std::string& token, organization_id organization, user_id user,
                     wall_ms issued_at, wall_ms expires_at, instant until);
-/// Ends a session, also one that was never stored. The time of its first end, by PostgreSQL's clock, stays.
-void end_session(connection& database, const std::string& token, organization_id organization, user_id user,
-                 wall_ms expires_at, instant until);
+/// Ends a session, also one that was never stored. Returns the time of its first end, by
+/// PostgreSQL's clock, which stays.
+wall_ms end_session(connection& database, const std::string& token, organization_id organization, user_id user,
+                    wall_ms expires_at, instant until);
 /// Those that were ended at or after `ended_since` and whose tokens expire after `expires_after`, by when they ended.
 std::vector<ended_session> ended_sessions(connection& database, wall_ms ended_since, wall_ms expires_after,
                                           instant until);

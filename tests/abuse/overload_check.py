@@ -2,8 +2,8 @@
 first: the tenants alone, then the peak. Then one user with twenty times the requests in flight that he may have; then he and a crowd
 with ten times the connections that reach the peak. What is done must stay near the peak, and the fifty must not pay for the others.
 
-Beside the one user the fifty's p99 may be twice that of the calm: the node has room. Beside the crowd it may be twice that of the peak: the node is full
-before the overload begins, and is full after it.
+Beside the one user the fifty's p99 may be twice that of the calm: the node has room. Beside the crowd it may be twice that of the peak:
+the node is full before the overload begins, and is full after it.
 
 Only placed orders count, in figures per second and in percentiles: a refusal is quick and does nobody any good."""
 import json
@@ -44,7 +44,8 @@ class Load:
         env = dict(os.environ, CLIENTS=str(clients), INSTRUMENTS=str(ROOT / "config/instruments.csv"), RUN=run, PACE_MS=str(pace_ms))
         self.seconds = seconds
         self.process = subprocess.Popen(
-            ["nice", "-n", str(NICE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(HERE / "place_order.lua"), node.url],
+            ["nice", "-n", str(NICE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
+             "-s", str(HERE / "place_order.lua"), node.url],
             env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def result(self):
@@ -134,7 +135,8 @@ def run(scene, report):
 
 
 def find_peak(site, report):
-    """Orders a second of the crowd and the fifty at the best, the fewest connections of the crowd that come near it, and how the fifty fared then."""
+    """Orders a second of the crowd and the fifty at the best, the fewest connections of the crowd that come near it, and how the fifty
+    fared then."""
     found, others = {}, {}
     for connections in PEAK_CONNECTIONS:
         quiet, [crowd], _ = site.phase(f"peak{connections}", PEAK_SECONDS, lambda *when: site.crowd_load(connections, *when))

@@ -500,12 +500,10 @@ risk_book full_book() {
   book.reservations["ORD3"] = {1,  some_fingerprint, reservation_state::held, {3},      {12}, 100,
                                40, {15'000'500},     {900'030'000},           {20'000}, {},   {}};
   book.reservations["ORD1"] = {
-      2, some_fingerprint, reservation_state::settled, {3}, {12}, 100, 100, {1}, {}, {19'999}, {}, {}};
+      2, some_fingerprint, reservation_state::settled, {3}, {12}, 100, 100, {1}, {}, {19'999}, {}, {}, 7};
   book.reservations["ORD2"] = {1,  awkward,  reservation_state::denied, {4}, {13}, 5, 0, {1},
-                               {}, {20'000}, {full_violation()},        0};
+                               {}, {20'000}, {full_violation()},        0,   5};
   book.reservations["ORD0"] = {1, "", reservation_state::closed, {}, {}, 0, 0, {}, {}, {20'000}, {}, {}};
-  book.reservations["ORD1"].tombstone = 7;  // ORD0 is of a time before tombstones had numbers
-  book.reservations["ORD2"].tombstone = 5;
   book.tombstones = {{5, "ORD2"}, {7, "ORD1"}};
   book.last_tombstone = 9;
   book.dropped_through = 4;

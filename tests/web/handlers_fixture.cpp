@@ -201,9 +201,9 @@ void scripted_database::store_session(const std::string& token_id, organization_
   tell(std::move(done), true);
 }
 void scripted_database::end_session(const std::string& token_id, organization_id, user_id, wall_ms,
-                                    on_result<bool> done) {
+                                    on_result<wall_ms> done) {
   if (!unavailable) ended.push_back(token_id);
-  tell(std::move(done), true);
+  tell(std::move(done), wall_ms{test_now.value - 1'000});
 }
 void scripted_database::next_id(const std::string&, on_result<std::int64_t> done) { tell(std::move(done), ++last_id); }
 void scripted_database::list_orders(const order_filter& wanted, on_result<std::vector<order_record>> done) {
@@ -319,7 +319,9 @@ std::string order_body(const std::string& more, const std::string& without) {
                                         {"quantity", "10"},           {"price", "500.05"}};
   std::string body{"{"};
   for (const auto& [name, value] : members) {
-    if (without.find(name) == std::string::npos) body += (body.size() > 1 ? ",\"" : "\"") + name + "\":" + value;
+    if (without.find(name) != std::string::npos) continue;
+    body += body.size() > 1 ? ",\"" : "\"";
+    body.append(name).append("\":").append(value);
   }
   return body + (more.empty() ? "" : (body.size() > 1 ? "," : "") + more) + '}';
 }

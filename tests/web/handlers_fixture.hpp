@@ -126,7 +126,7 @@ class scripted_database final : public database_port {
   void store_session(const std::string& token_id, organization_id organization, user_id user, wall_ms issued,
                      wall_ms expires, on_result<bool> done) override;
   void end_session(const std::string& token_id, organization_id organization, user_id user, wall_ms expires,
-                   on_result<bool> done) override;
+                   on_result<wall_ms> done) override;
   void next_id(const std::string& kind, on_result<std::int64_t> done) override;
   void list_orders(const order_filter& wanted, on_result<std::vector<order_record>> done) override;
   void find_order(const order_id& order, on_result<std::optional<order_record>> done) override;

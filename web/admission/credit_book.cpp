@@ -33,6 +33,8 @@ std::string_view word(short_of what) {
       return "node";
     case short_of::service:
       return "service";
+    case short_of::time:
+      return "time";
   }
   return {};
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <unordered_map>
@@ -26,8 +27,9 @@ struct shard_credit {
 };
 enum class service_credit : std::uint8_t { market_data, broker };
 using credit = std::variant<shard_credit, service_credit>;
-/// What there is no credit of.
-enum class short_of : std::uint8_t { nothing, user, organization, shard, node, service };
+/// What there is no credit of; time: it was not its turn in time.
+enum class short_of : std::uint8_t { nothing, user, organization, shard, node, service, time };
+inline constexpr std::size_t short_of_count = 7;
 std::string_view word(short_of what);
 
 /// Counts requests in flight per user, organization and shard, and apart from these per service, so that neither

@@ -46,15 +46,14 @@ void log_in(const request_ptr& request) {
 /// Answers once it is stored: a node that starts after it, and within seconds the other nodes, refuse the session too.
 void log_out(const request_ptr& request) {
   const auto& who = request->who;
-  request->services.database.end_session(who.session, who.organization, who.user, who.expires,
-                                         on_read<bool>(request, [request](bool) {
-                                           const auto& ended = request->who;
-                                           request->services.session_ended(ended.session, ended.expires);
-                                           json_writer out;
-                                           out.begin_object().member("token_id", std::string_view{ended.session});
-                                           out.member("ended_at", request->services.clock()).end_object();
-                                           request->respond(200, std::move(out));
-                                         }));
+  const auto ended = on_read<wall_ms>(request, [request](wall_ms at) {
+    const auto& session = request->who.session;
+    request->services.session_ended(session, request->who.expires);
+    json_writer out;
+    out.begin_object().member("token_id", std::string_view{session}).member("ended_at", at).end_object();
+    request->respond(200, std::move(out));
+  });
+  request->services.database.end_session(who.session, who.organization, who.user, who.expires, ended);
 }
 
 void show_me(const request_ptr& request) {
