@@ -131,6 +131,10 @@ def run(scene, report):
     report_others(report, what, quiet, calm, at_peak)
     report_one_user(report, what, one)
     report_memory(report, what, memory)
+    # What the machine and a longer journal have changed meanwhile, so that a reader can tell it from what the overload did.
+    quiet, [again], _ = site.phase("after", PEAK_SECONDS, lambda *when: site.crowd_load(enough, *when))
+    report.row("overload", f"after: orders/s with a crowd of {enough} connections again", round(again["per_s"] + quiet.per_s()))
+    report.row("overload", "quiet tenants' p99 ms", quiet.p99_ms())
     end_of(report, "overload", site.node)
 
 

@@ -73,8 +73,7 @@ void paper_broker::book(const broker::place& order, const fault_draw& fault, con
   if (!is_name(order.id) || !is_name(order.exchange) || !is_name(order.symbol)) return answer(unbookable());
   if (mode_of(order.account) == client_id_mode::unique) {
     // Before any refusal, injected ones included: an order that lives must never be answered with "rejected".
-    if (const auto first = first_with_id_.find(order.id); first != first_with_id_.end())
-      return answer(answer_for(first->second));
+    if (const auto first = orders_.with_id(order.id); !first.empty()) return answer(answer_for(first.front()));
     if (blocked_.contains(order.id)) return answer(rejected{"CLIENT_ID_BLOCKED", "canceled before it arrived"});
   }
   if (full()) return answer(book_full());
@@ -86,8 +85,8 @@ void paper_broker::book(const broker::place& order, const fault_draw& fault, con
   answer({});  // keeps the place before the reports; filled in below
   const bool in_answer = to.has_value();
   commit(paper::placed{number, order, now.wall}, now.boot, in_answer, out);
-  trade(*order_at(number).market, order.direction, in_answer, now, out);
-  if (order.valid == validity::ioc && order_at(number).state == book_state::working)
+  trade(*orders_.working(number)->market, order.direction, in_answer, now, out);
+  if (order.valid == validity::ioc && works(number))
     commit(paper::canceled{number, next_report(), now.wall}, now.boot, in_answer, out);
   if (fault.late_reject_ms) defer(late_rejection{number}, later(now.boot, *fault.late_reject_ms));
   if (to) out.outputs[answer_at].body = answer_for(number);
@@ -115,7 +114,7 @@ std::optional<rejected> paper_broker::refusal_of(const broker::place& order) {
 }
 
 broker::place_answer paper_broker::answer_for(std::int64_t number) const {
-  const booked_order& order = order_at(number);
+  const booked_order order = orders_.at(number);
   if (order.rejection) return *order.rejection;
   return broker::accepted{paper::broker_order_id(number), order.state, order.fills};
 }
@@ -141,8 +140,8 @@ void paper_broker::cancel_orders(const broker::cancel& order, const route& to, b
   };
   std::vector<std::int64_t> numbers;
   if (order.broker_order_id.empty()) {
-    numbers = numbers_with_id(order.id);
-  } else if (const std::int64_t number = paper::number_of(order.broker_order_id); number != 0 && number <= orders()) {
+    numbers = orders_.with_id(order.id);
+  } else if (const std::int64_t number = paper::number_of(order.broker_order_id); orders_.knows(number)) {
     numbers.push_back(number);
   }
   if (numbers.empty()) {
@@ -155,13 +154,13 @@ void paper_broker::cancel_orders(const broker::cancel& order, const route& to, b
     }
     return answer(broker::blocked{});
   }
-  std::erase_if(numbers, [this](std::int64_t number) { return order_at(number).state != book_state::working; });
+  std::erase_if(numbers, [this](std::int64_t number) { return !works(number); });
   if (numbers.empty()) {
     const std::int64_t closed =
-        order.broker_order_id.empty() ? numbers_with_id(order.id).back() : paper::number_of(order.broker_order_id);
+        order.broker_order_id.empty() ? orders_.with_id(order.id).back() : paper::number_of(order.broker_order_id);
     return answer(broker::already_closed{view_of(closed)});
   }
-  answer(broker::canceled{paper::broker_order_id(numbers.front()), order_at(numbers.front()).filled});
+  answer(broker::canceled{paper::broker_order_id(numbers.front()), orders_.working(numbers.front())->filled});
   for (const std::int64_t number : numbers)
     commit(paper::canceled{number, next_report(), now.wall}, now.boot, to.has_value(), out);
 }
@@ -169,9 +168,7 @@ void paper_broker::cancel_orders(const broker::cancel& order, const route& to, b
 // ---- reading
 // ---------------------------------------------------------------------------------------------------------
 void paper_broker::on(const paper_request<broker::query>& request, broker::moment now, paper_effects& out) {
-  broker::book_page page;
-  for (const std::int64_t number : numbers_with_id(request.body.id)) page.orders.push_back(view_of(number));
-  answer_read(request.token, request.body.account, std::move(page), now, out);
+  answer_read(request.token, request.body.account, {orders_with_id(request.body.id), false}, now, out);
 }
 
 void paper_broker::on(const paper_request<broker::read_book>& request, broker::moment now, paper_effects& out) {
@@ -189,13 +186,11 @@ void paper_broker::answer_read(request_token token, account_id account, broker::
 
 broker::book_page paper_broker::page_of(const broker::read_book& request) const {
   broker::book_page page;
-  const auto of_account = numbers_of_account_.find(request.account);
-  if (of_account == numbers_of_account_.end()) return page;
-  const auto& numbers = of_account->second;
+  const auto& numbers = orders_.of_account(request.account);
   const auto limit = static_cast<std::size_t>(std::clamp(request.orders_max, 1, page_orders_max));
   auto next = std::ranges::upper_bound(numbers, paper::number_of(request.after_broker_order_id));
   for (; next != numbers.end(); ++next) {
-    if (request.working_only && order_at(*next).state != book_state::working) continue;
+    if (request.working_only && !works(*next)) continue;
     if (page.orders.size() == limit) {
       page.more = true;
       break;
@@ -225,7 +220,7 @@ void paper_broker::trade(symbol_market& market, side direction, bool in_answer, 
   while (volume > 0 && last_report() < settings_.reports_max) {
     const std::int64_t number = market.resting(direction).first_at(market.last_price);
     if (number == 0) return;
-    const booked_order& order = order_at(number);
+    const booked_order& order = *orders_.working(number);
     const std::int64_t left = order.quantity - order.filled;
     const std::int64_t quantity = left <= volume ? left : volume - volume % market.listed->lot;
     if (quantity == 0) return;
@@ -236,11 +231,11 @@ void paper_broker::trade(symbol_market& market, side direction, bool in_answer, 
 
 broker::fill paper_broker::fill_order(std::int64_t number, broker::fill fill, bool in_answer, broker::moment now,
                                       paper_effects& out) {
-  const booked_order& order = order_at(number);
-  if (fill.fill_id.empty())
-    fill.fill_id = paper::broker_order_id(number) + '-' + std::to_string(order.fills.size() + 1);
+  const booked_order& order = *orders_.working(number);
+  const auto account = order.account;
+  if (fill.fill_id.empty()) fill.fill_id = paper::fill_id(number, order.fills.size() + 1);
   commit(paper::filled{number, next_report(), fill}, now.boot, in_answer, out);
-  if (faults_.draw_duplicate_fill(order.account))
+  if (faults_.draw_duplicate_fill(account))
     commit(paper::repeated{number, next_report(), fill.fill_id, now.wall}, now.boot, false, out);
   return fill;
 }
@@ -257,26 +252,26 @@ external_fill_answer paper_broker::fill_from_outside(const external_fill& traded
   if (!settings_.external_market) return refusal::not_external;
   if (traded.quantity <= 0 || traded.price.ticks <= 0 || traded.price.ticks > money::ticks_max) return refusal::invalid;
   if (traded.execution_id.size() > name_length_max) return refusal::invalid;
-  const std::vector<std::int64_t> numbers = numbers_with_id(traded.id);
+  const std::vector<std::int64_t> numbers = orders_.with_id(traded.id);
   if (numbers.empty()) return refusal::order_not_found;
   if (!traded.execution_id.empty()) {
     for (const std::int64_t number : numbers) {
-      const auto& fills = order_at(number).fills;
+      const booked_order order = orders_.at(number);
+      const auto& fills = order.fills;
       const auto first = std::ranges::find(fills, outside_fill_id(number, traded.execution_id), &broker::fill::fill_id);
       if (first == fills.end()) continue;
       // A fill that completed the order may have been cut down to what was left: then more than it may have been told.
-      const bool cut = first + 1 == fills.end() && order_at(number).state == book_state::filled;
+      const bool cut = first + 1 == fills.end() && order.state == book_state::filled;
       const bool same = traded.price == first->price &&
                         (traded.quantity == first->quantity || (cut && traded.quantity > first->quantity));
       if (!same) return refusal::execution_reused;
       return *first;
     }
   }
-  const auto working = std::ranges::find_if(
-      numbers, [this](std::int64_t number) { return order_at(number).state == book_state::working; });
+  const auto working = std::ranges::find_if(numbers, [this](std::int64_t number) { return works(number); });
   if (working == numbers.end()) return refusal::order_closed;
   if (last_report() >= settings_.reports_max) return refusal::book_full;
-  const booked_order& order = order_at(*working);
+  const booked_order& order = *orders_.working(*working);
   const std::int64_t quantity = std::min(traded.quantity, order.quantity - order.filled);
   std::string fill_id = traded.execution_id.empty() ? "" : outside_fill_id(*working, traded.execution_id);
   return fill_order(*working, {std::move(fill_id), quantity, traded.price, now.wall}, false, now, out);
@@ -284,9 +279,7 @@ external_fill_answer paper_broker::fill_from_outside(const external_fill& traded
 
 void paper_broker::on(const trading_day_end&, broker::moment now, paper_effects& out) {
   std::vector<std::int64_t> ending;
-  for (std::int64_t number = 1; number <= orders(); ++number) {
-    if (order_at(number).state == book_state::working) ending.push_back(number);
-  }
+  for (const auto& [number, order] : orders_.all_working()) ending.push_back(number);
   for (const std::int64_t number : ending)
     commit(paper::expired{number, next_report(), now.wall}, now.boot, false, out);
   // Yesterday's last tick is nothing to trade with tomorrow.
@@ -304,8 +297,8 @@ void paper_broker::advance(broker::moment now, paper_effects& out) {
       cancel_orders(*cancel, std::nullopt, now, out);
     } else {
       const std::int64_t number = std::get<late_rejection>(action).number;
-      const booked_order& accepted = order_at(number);
-      if (accepted.state != book_state::working || accepted.filled != 0) continue;
+      const booked_order* accepted = orders_.working(number);
+      if (accepted == nullptr || accepted->filled != 0) continue;
       const rejected why = injected();
       commit(paper::revoked{number, next_report(), why.code, why.message, now.wall}, now.boot, false, out);
     }

@@ -1,7 +1,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "actors/trade/brokers/booked_orders.hpp"
 #include "actors/trade/brokers/broker.hpp"
 #include "actors/trade/brokers/fault_switches.hpp"
 #include "actors/trade/brokers/paper_record.hpp"
@@ -97,41 +97,13 @@ class paper_broker {
   /// For one account, or for all that have no mode of their own.
   void set_id_mode(client_id_mode mode, account_id account = {});
 
-  /// Reports with a greater sequence, oldest first, at most `reports_max`.
-  std::vector<broker::report> reports_after(std::int64_t sequence, std::size_t reports_max) const;
   /// Every order with this client id, in the order in which they were booked.
   std::vector<broker::book_order> orders_with_id(const order_id& id) const;
-  std::int64_t last_report() const { return static_cast<std::int64_t>(reports_.size()); }
-  std::int64_t orders() const { return static_cast<std::int64_t>(orders_.size()); }
-  std::int64_t working_orders() const { return working_; }
+  std::int64_t last_report() const { return reports_; }
+  std::int64_t orders() const { return orders_.count(); }
+  std::int64_t working_orders() const { return std::ssize(orders_.all_working()); }
 
  private:
-  /// One order of the book; exchange and symbol are its market's.
-  struct booked_order {
-    order_id id;
-    organization_id organization;
-    account_id account;
-    symbol_market* market = nullptr;
-    std::int64_t quantity = 0;
-    std::int64_t filled = 0;
-    money price;
-    wall_ms placed_at;
-    std::int64_t next_with_id = 0;  ///< tag_only: number of the next order with the same client id
-    std::vector<broker::fill> fills;
-    std::unique_ptr<broker::rejected> rejection;
-    side direction = side::buy;
-    order_type type = order_type::limit;
-    product_type product = product_type::intraday;
-    validity valid = validity::day;
-    broker::book_state state = broker::book_state::working;
-  };
-  enum class report_kind : std::uint8_t { fill, cancel, expiry, rejection };
-  struct told {  ///< a report, as little of it as is needed to tell it again
-    std::int64_t number = 0;
-    wall_ms at;
-    std::uint32_t fill = 0;
-    report_kind kind = report_kind::fill;
-  };
   struct late_rejection {
     std::int64_t number = 0;
   };
@@ -142,6 +114,7 @@ class paper_broker {
     boot_ms due;
   };
   using route = std::optional<answer_slot>;
+  using booked_order = paper::booked_order;
   struct fold;
 
   // paper_broker.cpp: requests
@@ -173,13 +146,11 @@ class paper_broker {
   // paper_state.cpp: the fold
   void commit(paper::record fact, boot_ms due, bool in_answer, paper_effects& out);
   std::string apply(const paper::record& fact);
-  broker::report report_of(std::int64_t sequence) const;
+  std::optional<broker::report> report_of(const paper::record& fact) const;
   broker::book_order view_of(std::int64_t number) const;
   symbol_market* listed_market(std::string_view exchange, std::string_view symbol);
   symbol_market& market_of(const broker::place& order);
-  booked_order& order_at(std::int64_t number) { return orders_[static_cast<std::size_t>(number) - 1]; }
-  const booked_order& order_at(std::int64_t number) const { return orders_[static_cast<std::size_t>(number) - 1]; }
-  std::vector<std::int64_t> numbers_with_id(const order_id& id) const;
+  bool works(std::int64_t number) const { return orders_.working(number) != nullptr; }
   std::int64_t next_number() const { return orders() + 1; }
   std::int64_t next_report() const { return last_report() + 1; }
 
@@ -188,15 +159,12 @@ class paper_broker {
   fault_switches faults_;
   std::map<account_id, client_id_mode> id_modes_;
 
-  std::deque<booked_order> orders_;  ///< number - 1; never moved, so ids can be looked up by view
-  std::unordered_map<std::string_view, std::int64_t> first_with_id_;
-  std::unordered_map<account_id, std::vector<std::int64_t>> numbers_of_account_;
+  paper::booked_orders orders_;
   std::unordered_set<order_id> blocked_;
   std::vector<symbol_market> markets_;  ///< one for each listed instrument, in the master's order; never resized
   std::map<std::pair<std::string, std::string>, symbol_market>
-      delisted_;              ///< of orders from before a change of the file
-  std::deque<told> reports_;  ///< sequence - 1
-  std::int64_t working_ = 0;
+      delisted_;  ///< of orders from before a change of the file
+  std::int64_t reports_ = 0;
   std::multimap<std::int64_t, deferred_action> deferred_;  ///< by due time, first in first out
 };
 

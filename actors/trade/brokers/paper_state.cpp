@@ -10,6 +10,35 @@ namespace sb {
 
 using broker::book_state;
 
+namespace {
+
+const broker::fill* fill_of(const paper::booked_order& order, const std::string& fill_id) {
+  const auto found = std::ranges::find(order.fills, fill_id, &broker::fill::fill_id);
+  return found == order.fills.end() ? nullptr : &*found;
+}
+
+using report_body = decltype(broker::report::what);
+report_body said(const paper::filled& x, const paper::booked_order&) { return broker::fill_report{x.fill}; }
+report_body said(const paper::repeated& x, const paper::booked_order& order) {
+  return broker::fill_report{*fill_of(order, x.fill_id)};
+}
+report_body said(const paper::canceled&, const paper::booked_order&) { return broker::cancel_report{}; }
+report_body said(const paper::expired&, const paper::booked_order&) { return broker::expiry_report{}; }
+report_body said(const paper::rejected& x, const paper::booked_order&) {
+  return broker::rejection_report{x.code, x.message};
+}
+report_body said(const paper::revoked& x, const paper::booked_order&) {
+  return broker::rejection_report{x.code, x.message};
+}
+
+wall_ms time_of(const paper::filled& x) { return x.fill.at; }
+template <class Fact>
+wall_ms time_of(const Fact& x) {
+  return x.at;
+}
+
+}  // namespace
+
 /// Takes one fact into the state; answers why it cannot follow what came before, having changed nothing, or an empty
 /// text.
 struct paper_broker::fold {
@@ -17,48 +46,44 @@ struct paper_broker::fold {
 
   std::string operator()(const paper::placed& x) const {
     if (x.order.quantity <= 0) return "an order's quantity is not positive";
-    if (auto wrong = add(x.number, x.order, x.at); !wrong.empty()) return wrong;
-    const booked_order& order = self.orders_.back();
+    if (x.number != self.next_number()) return "an order number is out of order";
+    booked_order order = booked(x.order, x.at);
     order.market->resting(order.direction).add(x.number, order.type, order.price);
-    ++self.working_;
+    self.orders_.add(std::move(order));
     return {};
   }
   std::string operator()(const paper::rejected& x) const {
     if (x.report != 0 && x.report != self.next_report()) return "a report number is out of order";
-    if (auto wrong = add(x.number, x.order, x.at); !wrong.empty()) return wrong;
-    booked_order& order = self.orders_.back();
+    if (x.number != self.next_number()) return "an order number is out of order";
+    booked_order order = booked(x.order, x.at);
     order.state = book_state::rejected;
-    order.rejection = std::make_unique<broker::rejected>(broker::rejected{x.code, x.message});
-    if (x.report != 0) self.reports_.push_back({x.number, x.at, 0, report_kind::rejection});
+    order.rejection = broker::rejected{x.code, x.message};
+    self.orders_.add(std::move(order));
+    if (x.report != 0) self.reports_ = x.report;
     return {};
   }
   std::string operator()(const paper::filled& x) const {
     if (auto wrong = refusal(x.number, x.report); !wrong.empty()) return wrong;
-    booked_order& order = self.order_at(x.number);
+    booked_order& order = *self.orders_.working(x.number);
     if (x.fill.quantity <= 0 || x.fill.quantity > order.quantity - order.filled)
       return "a fill beyond the order's quantity";
     order.filled += x.fill.quantity;
     order.fills.push_back(x.fill);
-    self.reports_.push_back(
-        {x.number, x.fill.at, static_cast<std::uint32_t>(order.fills.size() - 1), report_kind::fill});
+    self.reports_ = x.report;
     if (order.filled == order.quantity) close(x.number, book_state::filled);
     return {};
   }
   std::string operator()(const paper::repeated& x) const {
-    if (x.number < 1 || x.number > self.orders()) return "an order number is not known";
+    if (!self.orders_.knows(x.number)) return "an order number is not known";
     if (x.report != self.next_report()) return "a report number is out of order";
-    const auto& fills = self.order_at(x.number).fills;
-    const auto found = std::ranges::find(fills, x.fill_id, &broker::fill::fill_id);
-    if (found == fills.end()) return "a fill is repeated that never was";
-    self.reports_.push_back({x.number, x.at, static_cast<std::uint32_t>(found - fills.begin()), report_kind::fill});
+    if (fill_of(self.orders_.at(x.number), x.fill_id) == nullptr) return "a fill is repeated that never was";
+    self.reports_ = x.report;
     return {};
   }
-  std::string operator()(const paper::canceled& x) const { return end(x, book_state::canceled, report_kind::cancel); }
-  std::string operator()(const paper::expired& x) const { return end(x, book_state::expired, report_kind::expiry); }
+  std::string operator()(const paper::canceled& x) const { return end(x, book_state::canceled); }
+  std::string operator()(const paper::expired& x) const { return end(x, book_state::expired); }
   std::string operator()(const paper::revoked& x) const {
-    if (auto wrong = end(x, book_state::rejected, report_kind::rejection); !wrong.empty()) return wrong;
-    self.order_at(x.number).rejection = std::make_unique<broker::rejected>(broker::rejected{x.code, x.message});
-    return {};
+    return end(x, book_state::rejected, broker::rejected{x.code, x.message});
   }
   std::string operator()(const paper::blocked& x) const {
     self.blocked_.insert(x.id);
@@ -66,8 +91,7 @@ struct paper_broker::fold {
   }
 
  private:
-  std::string add(std::int64_t number, const broker::place& placed, wall_ms at) const {
-    if (number != self.next_number()) return "an order number is out of order";
+  booked_order booked(const broker::place& placed, wall_ms at) const {
     booked_order order;
     order.id = placed.id;
     order.organization = placed.organization;
@@ -80,33 +104,24 @@ struct paper_broker::fold {
     order.type = placed.type;
     order.product = placed.product;
     order.valid = placed.valid;
-    self.orders_.push_back(std::move(order));
-    const auto [first, is_new] = self.first_with_id_.try_emplace(self.orders_.back().id, number);
-    if (!is_new) {
-      std::int64_t last = first->second;
-      while (self.order_at(last).next_with_id != 0) last = self.order_at(last).next_with_id;
-      self.order_at(last).next_with_id = number;
-    }
-    self.numbers_of_account_[placed.account].push_back(number);
-    return {};
+    return order;
   }
   std::string refusal(std::int64_t number, std::int64_t report) const {
-    if (number < 1 || number > self.orders()) return "an order number is not known";
-    if (self.order_at(number).state != book_state::working) return "the order is closed already";
+    if (!self.orders_.knows(number)) return "an order number is not known";
+    if (!self.works(number)) return "the order is closed already";
     if (report != self.next_report()) return "a report number is out of order";
     return {};
   }
-  void close(std::int64_t number, book_state state) const {
-    booked_order& order = self.order_at(number);
-    order.state = state;
+  void close(std::int64_t number, book_state state, std::optional<broker::rejected> why = {}) const {
+    const booked_order& order = *self.orders_.working(number);
     order.market->resting(order.direction).remove(number, order.type, order.price);
-    --self.working_;
+    self.orders_.close(number, state, std::move(why));
   }
   template <class Closing>
-  std::string end(const Closing& x, book_state state, report_kind kind) const {
+  std::string end(const Closing& x, book_state state, std::optional<broker::rejected> why = {}) const {
     if (auto wrong = refusal(x.number, x.report); !wrong.empty()) return wrong;
-    close(x.number, state);
-    self.reports_.push_back({x.number, x.at, 0, kind});
+    close(x.number, state, std::move(why));
+    self.reports_ = x.report;
     return {};
   }
 };
@@ -127,55 +142,33 @@ std::string paper_broker::restore(const paper::record& fact) { return apply(fact
 std::string paper_broker::apply(const paper::record& fact) { return std::visit(fold{*this}, fact); }
 
 void paper_broker::commit(paper::record fact, boot_ms due, bool in_answer, paper_effects& out) {
-  const std::int64_t told_before = last_report();
   if (const std::string wrong = apply(fact); !wrong.empty()) throw std::logic_error{"paper broker decided: " + wrong};
+  if (auto report = report_of(fact)) {
+    report->in_answer = in_answer;
+    out.outputs.push_back({due, 0, *std::move(report)});
+  }
   out.facts.push_back(std::move(fact));
-  if (last_report() == told_before) return;
-  broker::report report = report_of(last_report());
-  report.in_answer = in_answer;
-  out.outputs.push_back({due, 0, std::move(report)});
 }
 
-broker::report paper_broker::report_of(std::int64_t sequence) const {
-  const told& what = reports_[static_cast<std::size_t>(sequence) - 1];
-  const booked_order& order = order_at(what.number);
-  broker::report report;
-  report.sequence = sequence;
-  report.id = order.id;
-  report.broker_order_id = paper::broker_order_id(what.number);
-  report.organization = order.organization;
-  report.account = order.account;
-  report.at = what.at;
-  switch (what.kind) {
-    case report_kind::fill:
-      report.what = broker::fill_report{order.fills[what.fill]};
-      break;
-    case report_kind::cancel:
-      report.what = broker::cancel_report{};
-      break;
-    case report_kind::expiry:
-      report.what = broker::expiry_report{};
-      break;
-    case report_kind::rejection: {
-      const auto rejection = order.rejection ? *order.rejection : broker::rejected{};
-      report.what = broker::rejection_report{rejection.code, rejection.message};
-      break;
-    }
-  }
-  return report;
-}
-
-std::vector<broker::report> paper_broker::reports_after(std::int64_t sequence, std::size_t reports_max) const {
-  std::vector<broker::report> reports;
-  for (std::int64_t next = std::max<std::int64_t>(sequence, 0) + 1; next <= last_report(); ++next) {
-    if (reports.size() == reports_max) break;
-    reports.push_back(report_of(next));
-  }
-  return reports;
+/// What the report of this fact says; nullopt of a fact that no report tells.
+std::optional<broker::report> paper_broker::report_of(const paper::record& fact) const {
+  return std::visit(
+      [this](const auto& x) -> std::optional<broker::report> {
+        if constexpr (requires { x.report; }) {
+          if (x.report == 0) return std::nullopt;
+          const booked_order order = orders_.at(x.number);
+          return broker::report{x.report,           order.id,      paper::broker_order_id(x.number),
+                                order.organization, order.account, time_of(x),
+                                said(x, order),     false};
+        } else {
+          return std::nullopt;
+        }
+      },
+      fact);
 }
 
 broker::book_order paper_broker::view_of(std::int64_t number) const {
-  const booked_order& order = order_at(number);
+  const booked_order order = orders_.at(number);
   broker::book_order view;
   view.broker_order_id = paper::broker_order_id(number);
   view.order = {
@@ -205,18 +198,9 @@ symbol_market& paper_broker::market_of(const broker::place& order) {
   return market;
 }
 
-std::vector<std::int64_t> paper_broker::numbers_with_id(const order_id& id) const {
-  std::vector<std::int64_t> numbers;
-  const auto first = first_with_id_.find(id);
-  if (first == first_with_id_.end()) return numbers;
-  for (std::int64_t number = first->second; number != 0; number = order_at(number).next_with_id)
-    numbers.push_back(number);
-  return numbers;
-}
-
 std::vector<broker::book_order> paper_broker::orders_with_id(const order_id& id) const {
   std::vector<broker::book_order> orders;
-  for (const auto number : numbers_with_id(id)) orders.push_back(view_of(number));
+  for (const auto number : orders_.with_id(id)) orders.push_back(view_of(number));
   return orders;
 }
 

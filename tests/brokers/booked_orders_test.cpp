@@ -1,0 +1,99 @@
+#include "actors/trade/brokers/booked_orders.hpp"
+
+#include <catch2/catch.hpp>
+#include <limits>
+
+#include "actors/trade/brokers/paper_record.hpp"
+
+namespace sb::paper {
+namespace {
+
+using broker::book_state;
+
+symbol_market infosys;
+
+booked_order order_of(const order_id& id, std::int64_t account = 7) {
+  booked_order order;
+  order.id = id;
+  order.organization = {3};
+  order.account = {account};
+  order.market = &infosys;
+  order.quantity = 10;
+  order.price = {150'000};
+  order.placed_at = {1'800'000'000'000};
+  return order;
+}
+
+bool same(const booked_order& a, const booked_order& b) {
+  return a.id == b.id && a.organization == b.organization && a.account == b.account && a.market == b.market &&
+         a.quantity == b.quantity && a.filled == b.filled && a.price == b.price && a.placed_at == b.placed_at &&
+         a.fills == b.fills && a.rejection == b.rejection && a.direction == b.direction && a.type == b.type &&
+         a.product == b.product && a.valid == b.valid && a.state == b.state;
+}
+
+}  // namespace
+
+TEST_CASE("a closed order is given back as it was") {
+  constexpr auto least = std::numeric_limits<std::int64_t>::min();
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  booked_orders orders;
+  auto first = order_of("o1");
+  first.direction = side::sell;
+  first.type = order_type::market;
+  first.product = product_type::delivery;
+  first.valid = validity::ioc;
+  first.price = {least};
+  first.placed_at = {most};
+  first.fills = {{fill_id(1, 1), 127, {128}, {least}}, {"PB1-Xabroad", 16'384, {most}, {0}}};
+  first.filled = 127 + 16'384;
+  REQUIRE(orders.add(first) == 1);
+  REQUIRE(orders.working(1) != nullptr);
+  CHECK(same(orders.at(1), first));
+
+  orders.close(1, book_state::canceled);
+  first.state = book_state::canceled;
+  CHECK(orders.working(1) == nullptr);
+  CHECK(same(orders.at(1), first));
+  CHECK_THROWS_WITH(orders.close(1, book_state::canceled), Catch::Contains("does not work"));
+
+  auto second = order_of("", most);
+  second.quantity = least;
+  second.market = nullptr;
+  second.state = book_state::rejected;
+  second.rejection = broker::rejected{"CODE", std::string(5'000, 'x')};
+  REQUIRE(orders.add(second) == 2);
+  CHECK(same(orders.at(2), second));
+  CHECK(orders.all_working().empty());
+
+  orders.add(order_of("o3"));
+  orders.close(3, book_state::rejected, broker::rejected{"", ""});
+  CHECK(orders.at(3).rejection == broker::rejected{});
+}
+
+TEST_CASE("orders are found by number, id and account, whether they work or not") {
+  booked_orders orders;
+  constexpr std::int64_t count = 20'000;  // several blocks of packed ones
+  for (std::int64_t number = 1; number <= count; ++number) {
+    auto order = order_of("o" + std::to_string(number % 5'000), number % 3);
+    order.quantity = number;
+    orders.add(std::move(order));
+    if (number % 2 == 0) orders.close(number, book_state::expired);
+  }
+  REQUIRE(orders.count() == count);
+  CHECK_FALSE(orders.knows(0));
+  CHECK(orders.knows(count));
+  CHECK_FALSE(orders.knows(count + 1));
+  CHECK(std::ssize(orders.all_working()) == count / 2);
+  for (std::int64_t number = 1; number <= count; ++number) {
+    REQUIRE(orders.at(number).quantity == number);
+    REQUIRE((orders.working(number) != nullptr) == (number % 2 == 1));
+  }
+  CHECK(orders.with_id("o17") == std::vector<std::int64_t>{17, 5'017, 10'017, 15'017});
+  CHECK(orders.with_id("o5000").empty());
+  CHECK(std::ssize(orders.of_account({1})) == (count + 2) / 3);
+  CHECK(orders.of_account({1}).front() == 1);
+  CHECK(orders.of_account({1}).back() == 19'999);
+  CHECK(orders.of_account({9}).empty());
+}
+
+}  // namespace sb::paper
