@@ -4,11 +4,13 @@
 #include <limits>
 
 #include "actors/trade/brokers/paper_record.hpp"
+#include "tests/brokers/paper_fixture.hpp"
 
 namespace sb::paper {
 namespace {
 
 using broker::book_state;
+using paper_test::scratch_directory;
 
 symbol_market infosys;
 
@@ -36,7 +38,7 @@ bool same(const booked_order& a, const booked_order& b) {
 TEST_CASE("a closed order is given back as it was") {
   constexpr auto least = std::numeric_limits<std::int64_t>::min();
   constexpr auto most = std::numeric_limits<std::int64_t>::max();
-  booked_orders orders;
+  booked_orders orders{{}};
   auto first = order_of("o1");
   first.direction = side::sell;
   first.type = order_type::market;
@@ -71,8 +73,9 @@ TEST_CASE("a closed order is given back as it was") {
 }
 
 TEST_CASE("orders are found by number, id and account, whether they work or not") {
-  booked_orders orders;
-  constexpr std::int64_t count = 20'000;  // several blocks of packed ones
+  scratch_directory directory;
+  booked_orders orders{directory / ""};
+  constexpr std::int64_t count = 20'000;  // several blocks of closed ones
   for (std::int64_t number = 1; number <= count; ++number) {
     auto order = order_of("o" + std::to_string(number % 5'000), number % 3);
     order.quantity = number;

@@ -229,8 +229,34 @@ TEST_CASE("a refused request takes nothing, and who is refused all the time is t
   CHECK(std::min(late, later) >= limits.refusal_ms);
   CHECK(std::max(late, later) <= 2 * limits.refusal_ms);
   CHECK(d.door.refusal_delay({2}, d.now) == 0);  // somebody else
-  d.now.value += 1'000;
+  d.now.value += 2'000;
   CHECK(d.door.refusal_delay({1}, d.now) == 0);
+}
+
+TEST_CASE("who is refused more is told later, up to a bound") {
+  auto limits = small(1);
+  limits.refusals = 2;
+  limits.refusals_of_a_step = 10;
+  limits.steps_max = 3;
+  door_desk d{limits};
+  // Of so many refusals in a second, the last.
+  const auto delay_of = [&](int refusals) {
+    d.now.value += 2'000;
+    std::int64_t last = 0;
+    for (int i = 0; i < refusals; ++i) last = d.door.refusal_delay({1}, d.now);
+    return last;
+  };
+  const auto is_step = [&](std::int64_t delay, std::int64_t step) {
+    return delay >= step * limits.refusal_ms && delay <= 2 * step * limits.refusal_ms;
+  };
+  CHECK(is_step(delay_of(9), 1));
+  CHECK(is_step(delay_of(19), 2));
+  CHECK(is_step(delay_of(29), 3));
+  CHECK(is_step(delay_of(1'000), 3));
+  // A second later it is not forgotten how many those were.
+  d.now.value += 1'000;
+  for (int i = 0; i < limits.refusals; ++i) CHECK(d.door.refusal_delay({1}, d.now) == 0);
+  CHECK(is_step(d.door.refusal_delay({1}, d.now), 3));
 }
 
 TEST_CASE("services have no line") {

@@ -74,11 +74,16 @@ std::vector<std::uint64_t> admission::long_in_core(boot_ms now) { return take_du
 
 std::int64_t admission::refusal_delay(user_id user, boot_ms now) {
   auto& refused = current(now).refused;
-  const bool counted = refused.size() < users_max || refused.contains(user);
-  if (counted && ++refused[user] <= limits_.refusals) return 0;
+  if (refused.size() >= users_max && !refused.contains(user)) return 0;
+  const auto count = ++refused[user];
+  if (count <= limits_.refusals) return 0;
+  const auto before = before_.refused.find(user);
+  const auto often = std::max(count, before == before_.refused.end() ? 0 : before->second);
+  const auto steps = std::min(limits_.steps_max, 1 + often / limits_.refusals_of_a_step);
+  const auto least = steps * limits_.refusal_ms;
   constexpr std::uint32_t golden = 2'654'435'769;  // 2^32 times the golden ratio: its multiples spread evenly
-  const auto spread = static_cast<std::uint64_t>(++refused_ * golden) * static_cast<std::uint64_t>(limits_.refusal_ms);
-  return limits_.refusal_ms + static_cast<std::int64_t>(spread >> 32U);
+  const auto spread = static_cast<std::uint64_t>(++refused_ * golden) * static_cast<std::uint64_t>(least);
+  return least + static_cast<std::int64_t>(spread >> 32U);
 }
 
 admission::second& admission::current(boot_ms now) {

@@ -18,11 +18,13 @@ namespace sb::web {
 struct admission_limits {
   credit_limits credits;
   core_limit_settings core;
-  std::int32_t user_share = 2;    ///< what a user may have in the core while others are there as well, at least
-  std::int64_t line_ms = 1'000;   ///< longest wait for the core; then `overloaded`
-  std::int64_t stay_ms = 250;     ///< after that a request makes room in the core: it waits for something else
-  std::int32_t refusals = 10;     ///< of one user in one second that are answered at once; the others after
-  std::int64_t refusal_ms = 750;  ///< by how much, at least; at most twice that
+  std::int32_t user_share = 2;            ///< what a user may have in the core while others are there as well, at least
+  std::int64_t line_ms = 1'000;           ///< longest wait for the core; then `overloaded`
+  std::int64_t stay_ms = 250;             ///< after that a request makes room in the core: it waits for something else
+  std::int32_t refusals = 10;             ///< of one user in one second that are answered at once; the others after
+  std::int64_t refusal_ms = 750;          ///< by how much: one to two times this, and as much again for each
+  std::int32_t refusals_of_a_step = 100;  ///< of them in the second, but
+  std::int32_t steps_max = 4;             ///< not more often than that
 };
 
 /// What admission knows of one request; whoever waits for its answer keeps it.
@@ -58,8 +60,8 @@ class admission {
   /// Those that entered the core `stay_ms` ago; some may not be in it any more.
   std::vector<std::uint64_t> long_in_core(boot_ms now);
   /// How long the refusal of this user's request is to be kept back. Who is refused more often than a program that
-  /// minds Retry-After ever is gets his answers late, between one and two times `refusal_ms`, so that his programs do
-  /// not all come back at the same moment: else refusing him takes the time of the others.
+  /// minds Retry-After ever is gets his answers late, the later the more he is refused, so that his programs come back
+  /// seldom and not all at the same moment: else refusing him takes the time of the others.
   std::int64_t refusal_delay(user_id user, boot_ms now);
 
   void commit_takes(std::int64_t ms) { core_.commit_takes(ms); }

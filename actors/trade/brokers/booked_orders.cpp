@@ -11,9 +11,6 @@
 namespace sb::paper {
 namespace {
 
-constexpr std::size_t block_size = std::size_t{1} << 18;
-constexpr unsigned block_bits = 32;  ///< a place is the block's number and, in so many bits, where in it
-
 // ---- packing: numbers in groups of seven bits, the lowest first; texts after their length
 class packer {
  public:
@@ -45,7 +42,7 @@ class packer {
 
 class unpacker {
  public:
-  explicit unpacker(const char* from) : next_{from} {}
+  explicit unpacker(const std::string& from) : next_{from.data()} {}
 
   std::int64_t number() {
     std::uint64_t value = 0;
@@ -107,7 +104,7 @@ std::string pack(std::int64_t number, const booked_order& order) {
   return bytes;
 }
 
-booked_order unpack(std::int64_t number, const char* bytes) {
+booked_order unpack(std::int64_t number, const std::string& bytes) {
   unpacker in{bytes};
   booked_order order;
   order.id = in.text();
@@ -140,16 +137,15 @@ booked_order unpack(std::int64_t number, const char* bytes) {
   return order;
 }
 
-std::size_t hash_of(std::string_view id) { return std::hash<std::string_view>{}(id); }
-
 }  // namespace
 
 std::int64_t booked_orders::add(booked_order order) {
+  if (count() >= count_max) throw std::length_error{"a paper book has no more numbers"};
   const std::int64_t number = count() + 1;
-  numbers_of_id_.emplace(hash_of(order.id), number);
-  numbers_of_account_[order.account].push_back(number);
   const bool works = order.state == broker::book_state::working;
-  places_.push_back(works ? 0 : keep(pack(number, order)));
+  places_.push_back(works ? 0 : closed_.keep(pack(number, order)));
+  numbers_of_id_.add(order.id, static_cast<std::uint32_t>(number));
+  numbers_of_account_[order.account].push_back(static_cast<std::uint32_t>(number));
   if (works) working_.emplace_hint(working_.end(), number, std::move(order));
   return number;
 }
@@ -166,49 +162,33 @@ const booked_order* booked_orders::working(std::int64_t number) const {
 
 booked_order booked_orders::at(std::int64_t number) const {
   if (const auto* order = working(number)) return *order;
-  return unpack(number, packed_at(places_.at(static_cast<std::size_t>(number) - 1)));
+  return unpack(number, closed_.at(places_.at(static_cast<std::size_t>(number) - 1)));
 }
 
 void booked_orders::close(std::int64_t number, broker::book_state how, std::optional<broker::rejected> why) {
-  auto closed = working_.extract(number);
-  if (closed.empty()) throw std::logic_error{"an order of the paper book is closed that does not work"};
-  closed.mapped().state = how;
-  closed.mapped().rejection = std::move(why);
-  places_[static_cast<std::size_t>(number) - 1] = keep(pack(number, closed.mapped()));
+  const auto found = working_.find(number);
+  if (found == working_.end()) throw std::logic_error{"an order of the paper book is closed that does not work"};
+  found->second.state = how;
+  found->second.rejection = std::move(why);
+  places_[static_cast<std::size_t>(number) - 1] = closed_.keep(pack(number, found->second));
+  working_.erase(found);
 }
 
 std::vector<std::int64_t> booked_orders::with_id(const order_id& id) const {
   std::vector<std::int64_t> numbers;
-  const auto [first, last] = numbers_of_id_.equal_range(hash_of(id));
-  for (auto each = first; each != last; ++each) {
-    const auto* here = working(each->second);
-    const auto place = places_[static_cast<std::size_t>(each->second) - 1];
-    if (here != nullptr ? here->id == id : unpacker{packed_at(place)}.text() == id) numbers.push_back(each->second);
+  for (const std::int64_t number : numbers_of_id_.candidates(id)) {
+    const auto* here = working(number);
+    const auto place = places_[static_cast<std::size_t>(number) - 1];
+    if (here != nullptr ? here->id == id : unpacker{closed_.at(place)}.text() == id) numbers.push_back(number);
   }
   std::ranges::sort(numbers);
   return numbers;
 }
 
-const std::vector<std::int64_t>& booked_orders::of_account(account_id account) const {
-  static const std::vector<std::int64_t> none;
+const std::vector<std::uint32_t>& booked_orders::of_account(account_id account) const {
+  static const std::vector<std::uint32_t> none;
   const auto found = numbers_of_account_.find(account);
   return found == numbers_of_account_.end() ? none : found->second;
-}
-
-std::uint64_t booked_orders::keep(const std::string& packed) {
-  if (blocks_.empty()) blocks_.emplace_back();
-  if (blocks_.size() == 1 || blocks_.back().capacity() - blocks_.back().size() < packed.size()) {
-    blocks_.emplace_back();
-    blocks_.back().reserve(std::max(block_size, packed.size()));
-  }
-  const auto place = (static_cast<std::uint64_t>(blocks_.size() - 1) << block_bits) | blocks_.back().size();
-  blocks_.back() += packed;
-  return place;
-}
-
-const char* booked_orders::packed_at(std::uint64_t place) const {
-  const auto at = place & ((std::uint64_t{1} << block_bits) - 1);
-  return blocks_.at(static_cast<std::size_t>(place >> block_bits)).data() + at;
 }
 
 }  // namespace sb::paper

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,9 +32,10 @@ struct paper_settings {
   std::uint64_t seed = 1;
   bool external_market = false;  ///< only external fills trade; ticks then only tell the price
   client_id_mode id_mode = client_id_mode::unique;
-  std::int64_t orders_max = 2'000'000;   ///< orders and blocked ids kept in memory; beyond: BOOK_FULL
+  std::int64_t orders_max = 2'000'000;   ///< orders and blocked ids; beyond: BOOK_FULL
   std::int64_t reports_max = 8'000'000;  ///< beyond: BOOK_FULL, and nothing trades any more; cancels still pass
   std::size_t deferred_max = 100'000;    ///< requests held back by late faults; beyond they are dropped
+  std::filesystem::path scratch{};       ///< directory for what is closed; empty: all of it stays in memory
 };
 
 /// The owner's mark on a request; its answer carries it.

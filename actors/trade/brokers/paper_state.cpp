@@ -127,7 +127,7 @@ struct paper_broker::fold {
 };
 
 paper_broker::paper_broker(std::shared_ptr<const instrument_master> instruments, const paper_settings& settings)
-    : instruments_{std::move(instruments)}, settings_{settings}, faults_{settings.seed} {
+    : instruments_{std::move(instruments)}, settings_{settings}, faults_{settings.seed}, orders_{settings.scratch} {
   markets_.reserve(instruments_->size());
   for (const instrument& listed : instruments_->all()) {
     symbol_market& market = markets_.emplace_back();
