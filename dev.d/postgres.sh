@@ -85,18 +85,8 @@ write_postgres_settings() {
 listen_addresses = ''
 port = 5432   # names the socket, nothing listens on TCP
 unix_socket_directories = '$1'
-fsync = on
-synchronous_commit = on
-full_page_writes = on
-shared_buffers = 256MB
-wal_buffers = 16MB
-min_wal_size = 1GB   # WAL files are used again instead of being made anew
-max_wal_size = 4GB
-checkpoint_timeout = 15min
 max_connections = 60
-jit = off
-timezone = 'UTC'
-log_timezone = 'UTC'
+$(cat "$root/config/postgresql.conf")
 TEXT
 }
 

@@ -320,10 +320,14 @@ void take_fill(self_ptr self, const paper_fill& in) {
     self->send(state.services.router, in.from, rejected{rejection::overloaded, "too many calls wait for the broker"});
     return;
   }
-  pause::fill_called();
-  const auto token = ++state.last_token;
   broker_state::asked asked;
   asked.order = order_key(orders.front().order.organization, in.order);
+  if (!state.shards.contains(shard_of(asked.order))) {  // nobody here could take the fill on
+    self->send(state.services.router, in.from, rejected{rejection::shard_moved, "this node does not have the order"});
+    return;
+  }
+  pause::fill_called();
+  const auto token = ++state.last_token;
   asked.fill_for = in.from;
   asked.since = now;
   state.waiting.emplace(token, std::move(asked));
@@ -355,7 +359,9 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
   state.day = absent ? started.day : day_of({started.wall.value - age_ms}, settings.utc_offset_minutes);
   state.desk = std::make_unique<paper_desk>(settings.book, settings.instruments, settings.paper);
   for (const auto& rule : settings.faults) state.desk->faults().set(rule);
-  self->send(state.services.cluster, subscribe_ask{caf::actor_cast<caf::actor>(self)});
+  const auto me = caf::actor_cast<caf::actor>(self);
+  self->send(state.services.cluster, subscribe_ask{me});
+  self->send(state.services.claims, follow_shards{shard_role::trade, me});
   self->send(self, flush_day{});
   return {
       [self](flush_day) { check_day(self); },
@@ -389,6 +395,8 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
         keep_ticking(self);
       },
       [self](const lease_told& in) { self->state.lease_until = in.until; },
+      [self](const shard_owned& in) { self->state.shards.insert(in.shard); },
+      [self](const shard_gone& in) { self->state.shards.erase(in.shard); },
       [self](const set_faults& in) {
         auto& s = self->state;
         s.desk->faults().clear();

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -26,7 +27,8 @@ struct broker_actor_settings {
 
 /// The paper broker as an actor with its own thread (it writes its book's file). Takes everything that waits as one
 /// batch: one write, then the answers. Checks lease and send window right before a place reaches the engine; past them
-/// it answers not_sent. When the trading day is over its DAY orders expire.
+/// it answers not_sent. A fill from outside is taken for an order whose shard this node has. When the trading day is
+/// over its DAY orders expire.
 struct broker_state {
   static inline const char* name = "broker";
   struct asked {
@@ -47,6 +49,7 @@ struct broker_state {
   request_token last_token = 0;
   trading_day day;
   boot_ms lease_until;
+  std::set<shard_id> shards;  ///< whose orders this node has
   bool flushing = false;
   bool ticking = false;
   bool tag_only = false;

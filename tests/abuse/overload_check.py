@@ -1,6 +1,7 @@
 """More than the node can do, while fifty tenants go on trading at a quiet pace of their own. What they and the node can do is measured
-first: the tenants alone, then the peak. Then one user with twenty times the requests in flight that he may have; then he and a crowd
-with ten times the connections that reach the peak. What is done must stay near the peak, and the fifty must not pay for the others.
+first: the tenants alone, then how many connections reach the peak. Then one user with twenty times the requests in flight that he may
+have; then, after the peak has been measured again with the journal as long as it is by now, he and a crowd with ten times those
+connections. What is done must stay near that peak, and the fifty must not pay for the others.
 
 Beside the one user the fifty's p99 may be twice that of the calm: the node has room. Beside the crowd it may be twice that of the peak:
 the node is full before the overload begins, and is full after it.
@@ -32,7 +33,7 @@ GREEDY_PACE_MS = 100
 NICE = 10
 CROWD_ORGANIZATIONS, CROWD_USERS = 20, 200
 QUIET_TENANTS, QUIET_ORDERS_PER_S = 50, 100
-CALM_SECONDS, PEAK_SECONDS = 30, 12
+CALM_SECONDS, SEARCH_SECONDS, PEAK_SECONDS = 30, 12, 30
 MEMORY_FROM_S = 60
 REASONS_SHOWN = 10
 
@@ -112,7 +113,7 @@ def run(scene, report):
     report.row("overload", f"calm, {QUIET_TENANTS} quiet tenants alone: orders/s", round(calm.per_s(), 1))
     report.row("overload", "calm: p50 ms", calm.p50_ms())
     report.row("overload", "calm: p99 ms", calm.p99_ms())
-    peak, enough, at_peak = find_peak(site, report)
+    enough = find_peak(site, report)
     crowd_connections = TIMES_THE_CAPACITY * enough
     seconds = scene.minutes * 60
 
@@ -122,6 +123,7 @@ def run(scene, report):
     report_one_user(report, what, one)
     report_memory(report, what, memory)
 
+    at_peak, peak = peak_now(site, report, "just before", enough)
     quiet, [crowd, one], memory = site.phase(
         "crowd", seconds, lambda *when: site.crowd_load(crowd_connections, *when), site.greedy_load)
     what = f"he and a crowd, {crowd_connections} connections, {scene.minutes} min"
@@ -131,25 +133,31 @@ def run(scene, report):
     report_others(report, what, quiet, calm, at_peak)
     report_one_user(report, what, one)
     report_memory(report, what, memory)
-    # What the machine and a longer journal have changed meanwhile, so that a reader can tell it from what the overload did.
-    quiet, [again], _ = site.phase("after", PEAK_SECONDS, lambda *when: site.crowd_load(enough, *when))
-    report.row("overload", f"after: orders/s with a crowd of {enough} connections again", round(again["per_s"] + quiet.per_s()))
-    report.row("overload", "quiet tenants' p99 ms", quiet.p99_ms())
+    peak_now(site, report, "afterwards", enough)
     end_of(report, "overload", site.node)
 
 
 def find_peak(site, report):
-    """Orders a second of the crowd and the fifty at the best, the fewest connections of the crowd that come near it, and how the fifty
-    fared then."""
-    found, others = {}, {}
+    """The fewest connections of the crowd that come near the best that it and the fifty can do."""
+    found = {}
     for connections in PEAK_CONNECTIONS:
-        quiet, [crowd], _ = site.phase(f"peak{connections}", PEAK_SECONDS, lambda *when: site.crowd_load(connections, *when))
-        found[connections], others[connections] = crowd["per_s"] + quiet.per_s(), quiet
-        report.row("overload", f"before: orders/s with a crowd of {connections} connections", round(found[connections]))
-        report.row("overload", "quiet tenants' p99 ms", quiet.p99_ms())
-    peak = max(found.values())
-    enough = min(connections for connections, per_s in found.items() if per_s >= NEAR_THE_PEAK * peak)
-    return peak, enough, others[enough]
+        _, found[connections] = crowd_alone(site, report, "at first", connections, SEARCH_SECONDS)
+    best = max(found.values())
+    return min(connections for connections, per_s in found.items() if per_s >= NEAR_THE_PEAK * best)
+
+
+def peak_now(site, report, when, connections):
+    """How the fifty fared at the peak, and the orders a second."""
+    return crowd_alone(site, report, when, connections, PEAK_SECONDS)
+
+
+def crowd_alone(site, report, when, connections, seconds):
+    quiet, [crowd], _ = site.phase(f"{when.replace(' ', '-')}-{connections}", seconds,
+                                   lambda *run: site.crowd_load(connections, *run))
+    per_s = crowd["per_s"] + quiet.per_s()
+    report.row("overload", f"{when}: orders/s with a crowd of {connections} connections", round(per_s))
+    report.row("overload", "quiet tenants' p99 ms", quiet.p99_ms())
+    return quiet, per_s
 
 
 def report_others(report, what, quiet, calm, before):

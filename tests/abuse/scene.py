@@ -16,7 +16,7 @@ COMPLAINT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitize
 class Scene:
     def __init__(self, minutes, seconds):
         self.minutes, self.seconds = minutes, seconds
-        self.postgres = PrivatePostgres()
+        self.postgres = PrivatePostgres((ROOT / "config/postgresql.conf").read_text(encoding="ascii"))
         self.plants = []
 
     def __enter__(self):

@@ -28,7 +28,8 @@ def as_owner(*command):
 
 
 class PrivatePostgres:
-    def __init__(self):
+    def __init__(self, settings=""):
+        """`settings`: more lines of its postgresql.conf; the last one of a name counts."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stocksblitz-pg."))
         self.data = self.directory / "data"
         self.log = self.directory / "postgresql.log"
@@ -41,8 +42,8 @@ class PrivatePostgres:
                      "--locale=C.UTF-8", "--no-sync"),
             cwd="/", capture_output=True, text=True, timeout=120)
         assert made.returncode == 0, made.stdout + made.stderr
-        with open(self.data / "postgresql.conf", "a", encoding="ascii") as settings:
-            settings.write(SETTINGS.format(socket=self.directory))
+        with open(self.data / "postgresql.conf", "a", encoding="ascii") as conf:
+            conf.write(SETTINGS.format(socket=self.directory) + settings)
 
     def start(self):
         """Returns when it answers."""

@@ -35,14 +35,18 @@ class paper_node : public virtual_node {
   explicit paper_node(paper_settings paper) {
     auto with = services;
     with.cluster = system.spawn([](caf::event_based_actor*) -> caf::behavior { return {[](const subscribe_ask&) {}}; });
+    with.claims = system.spawn([](caf::event_based_actor*) -> caf::behavior { return {[](const follow_shards&) {}}; });
     broker_ = system.spawn(paper_broker_actor, with, settings_in(directory_, paper));
     lease_for(1h);
+    own_shard(true);
     grant(trader);
     cluster_ = with.cluster;
+    claims_ = with.claims;
   }
   ~paper_node() {
     caf::anon_send_exit(broker_, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(cluster_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(claims_, caf::exit_reason::user_shutdown);
     settle_down();
   }
   paper_node(const paper_node&) = delete;
@@ -50,6 +54,15 @@ class paper_node : public virtual_node {
 
   void lease_for(std::chrono::milliseconds time) {
     caf::anon_send(broker_, lease_told{{services.clock().boot.value + time.count()}});
+    settle_down();
+  }
+  /// Whether the broker's node has the order's shard.
+  void own_shard(bool owned) {
+    if (owned) {
+      caf::anon_send(broker_, shard_owned{shard_of(the_order)});
+    } else {
+      caf::anon_send(broker_, shard_gone{shard_of(the_order), "claimed by another node"});
+    }
     settle_down();
   }
   /// What orders asked since then goes to the broker.
@@ -80,6 +93,7 @@ class paper_node : public virtual_node {
   test::temporary_directory directory_;
   caf::actor broker_;
   caf::actor cluster_;
+  caf::actor claims_;
   std::size_t passed_on_ = 0;
   std::uint64_t last_fill_ = 1'000;
 };
@@ -110,6 +124,8 @@ class lone_broker : public test::quiet_system {
     }));
     services.cluster =
         keep(system.spawn([](caf::event_based_actor*) -> caf::behavior { return {[](const subscribe_ask&) {}}; }));
+    services.claims =
+        keep(system.spawn([](caf::event_based_actor*) -> caf::behavior { return {[](const follow_shards&) {}}; }));
     broker_ = keep(system.spawn(paper_broker_actor, services, settings_in(directory_, by_hand())));
     run();
   }
@@ -263,6 +279,22 @@ SCENARIO("an order that the broker's door refused is denied, and never sent afte
       CHECK(node.asked() == std::vector{broker_verb::place});
     }
   }
+}
+
+TEST_CASE("a fill from outside is taken only where the order's shard is", "[door]") {
+  paper_node node{by_hand()};
+  node.ask(the_order, node.order("a", 10));
+  node.settle_down();
+  node.pass_calls_on();
+  node.own_shard(false);
+  const auto refused = node.fill(4, "k-1");
+  REQUIRE(std::holds_alternative<rejected>(refused));
+  CHECK(std::get<rejected>(refused).why == rejection::shard_moved);
+  CHECK(node.look().filled_quantity == 0);
+
+  node.own_shard(true);
+  CHECK(std::holds_alternative<fill_answer>(node.fill(4, "k-1")));
+  CHECK(node.look().filled_quantity == 4);
 }
 
 SCENARIO("a cancel or a question that the broker's door refused is asked again", "[door]") {

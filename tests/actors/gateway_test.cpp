@@ -155,6 +155,7 @@ SCENARIO("what a client no longer waits for keeps its credit until its shard has
 SCENARIO("what the core has no room for is sent when there is", "[credit]") {
   auto limits = with_credits({3, 3, 3, 3, 1});
   limits.core = {1, 1, 1, 25};
+  limits.line_ms = 1'000;
   silent_world world{limits};
   using numbers = std::vector<std::uint64_t>;
   world.order();

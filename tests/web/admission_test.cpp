@@ -60,6 +60,7 @@ class door_desk {
 admission_limits small(std::int32_t core, std::int32_t share = 1) {
   admission_limits limits;
   limits.core = {1, core, core, 25};
+  limits.line_ms = 1'000;
   limits.user_share = share;
   return limits;
 }
