@@ -25,8 +25,9 @@
 namespace sb::pause {
 namespace {
 
-// A new fact or call has to be thought about here: does it belong to the saga?
-static_assert(std::variant_size_v<risk_event> == 8 && order_event_kind_count == 11);
+// A new fact or call has to be thought about here: does it belong to the saga? (That tombstones are dropped moves no
+// order, and goes with a fact that is a step.)
+static_assert(std::variant_size_v<risk_event> == 9 && order_event_kind_count == 11);
 constexpr std::array<std::string_view, order_event_kind_count> event_words{
     "requested", "denied", "accepted", "rejected", "unknown", "filled_in_part",
     "filled",    "cancel", "canceled", "expired",  "absent"};
