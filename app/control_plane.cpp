@@ -393,6 +393,7 @@ void control_plane::stop(std::chrono::milliseconds patience) {
     return std::max(std::chrono::milliseconds{1},
                     std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()));
   };
+  if (m.edge) m.edge->refuse_at_once();
   m.server->drain();
   m.server->wait_until_drained(left());
   std::vector<shard_head> heads;

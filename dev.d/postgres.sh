@@ -80,13 +80,15 @@ create_cluster() {
 }
 
 write_postgres_settings() {
+  local shipped
+  shipped=$(cat "$root/config/postgresql.conf") || return 1
   as_postgres tee "$data/pg/stocksblitz.conf" >/dev/null <<TEXT
 # Written by ./dev at each start.
 listen_addresses = ''
 port = 5432   # names the socket, nothing listens on TCP
 unix_socket_directories = '$1'
 max_connections = 60
-$(cat "$root/config/postgresql.conf")
+$shipped
 TEXT
 }
 

@@ -15,7 +15,8 @@ constexpr std::int64_t slot_ms = 10;
 constexpr std::size_t slots = 8'192;  // 82 s round; longer waits are cut to it
 constexpr std::int64_t wait_max_ms = slot_ms * static_cast<std::int64_t>(slots - 2);
 constexpr std::int64_t service_wait_ms = 2'000;
-constexpr std::size_t late_refusals_max = 16'384;  // beyond them a refusal is answered at once
+constexpr std::size_t late_refusals_max = 16'384;  // beyond them a refusal is answered at once,
+constexpr std::size_t late_of_user_max = 4'096;    // and beyond these of one user
 
 /// To the bridge actor: ask the tree's root.
 struct describe_tree {
@@ -143,8 +144,19 @@ void gateway::refuse(const credit& wanted, short_of lacking, const char* detail,
   const auto* held = std::get_if<shard_credit>(&wanted);
   const auto now = clock_();
   const auto delay = held == nullptr ? 0 : door_.refusal_delay(held->user, now);
-  if (delay == 0 || late_refusals_.size() >= late_refusals_max) return done(std::move(why));
-  late_refusals_.emplace(boot_ms{now.value + delay}, late_refusal{std::move(done), std::move(why)});
+  if (delay == 0 || !refuses_late_ || late_refusals_.size() >= late_refusals_max) return done(std::move(why));
+  auto& late = late_of_user_[held->user];
+  if (late >= late_of_user_max) return done(std::move(why));
+  ++late;
+  late_refusals_.emplace(boot_ms{now.value + delay}, late_refusal{std::move(done), std::move(why), held->user});
+}
+
+void gateway::refuse_at_once() {
+  post_([this] {
+    refuses_late_ = false;
+    late_of_user_.clear();
+    for (auto& [due, late] : std::exchange(late_refusals_, {})) late.done(std::move(late.why));
+  });
 }
 
 void gateway::schedule(std::uint64_t request, std::int64_t wait_ms) {
@@ -179,6 +191,8 @@ void gateway::on_tick() {
   let_in();
   while (!late_refusals_.empty() && late_refusals_.begin()->first <= clock) {
     auto late = late_refusals_.extract(late_refusals_.begin());
+    const auto of_user = late_of_user_.find(late.mapped().user);
+    if (--of_user->second == 0) late_of_user_.erase(of_user);
     late.mapped().done(std::move(late.mapped().why));
   }
 }

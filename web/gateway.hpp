@@ -33,6 +33,8 @@ class gateway final : public entity_port {
   /// Lets go of every actor, so that the actor system can end. After the io thread has stopped.
   void forget_actors();
   void on_tick();
+  /// No refusal is kept back any more: the node ends, and waits for every answer. From any thread.
+  void refuse_at_once();
   const admission& door() const { return door_; }
   /// What a commit of the journal takes now.
   void commit_takes(std::int64_t ms) { door_.commit_takes(ms); }
@@ -58,6 +60,7 @@ class gateway final : public entity_port {
   struct late_refusal {
     on_answer done;
     rejected why;
+    user_id user;
   };
 
   /// Where the request waits for its answer; null when it was refused.
@@ -78,6 +81,8 @@ class gateway final : public entity_port {
   admission door_;
   std::function<void(short_of)> refused_;
   std::multimap<boot_ms, late_refusal> late_refusals_;  ///< by when they are due
+  std::unordered_map<user_id, std::size_t> late_of_user_;
+  bool refuses_late_ = true;
   std::function<boot_ms()> clock_;
   std::function<void(std::function<void()>)> post_;
   std::optional<node_services> services_;

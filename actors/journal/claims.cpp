@@ -108,8 +108,9 @@ caf::behavior claims(self_ptr self, node_services services, claim_settings setti
       [self](const shard_gone& in) {
         self->state.owned.erase(in.shard);
         self->state.held.erase(in.shard);
-        self->send(self->state.services.cluster, in);
+        // Who works on it hears of it before the cluster may renew a lease without it.
         for (const auto& follower : self->state.followers) self->send(follower.supervisor, in);
+        self->send(self->state.services.cluster, in);
       },
       [self](const tree_ask& ask) { return self->state.vital.describe(self, ask, self->state.services.clock().boot); },
   };

@@ -17,6 +17,7 @@ constexpr std::size_t waiting_max =
     200'000;  ///< answers that the broker still owes; beyond it places and fills are refused
 constexpr std::int64_t answer_patience_ms = 60'000;  ///< an answer that did not come by then never will
 constexpr std::int64_t day_check_ms = 1'000;
+constexpr std::size_t closed_in_memory_max = std::size_t{1} << 24;  ///< bytes; beyond them somebody should look
 
 broker::moment now_of(const clock_reading& now) { return {now.boot, now.wall}; }
 
@@ -217,8 +218,18 @@ const char* refused_at_the_door(const broker_state& state, const broker_state::a
   return nullptr;
 }
 
-/// The last look before the engine sees a call: it has waited since it was taken in, and the process may have been
-/// stopped meanwhile. A fill is the market's doing and needs no look.
+rejected no_lease() { return {rejection::storage_unavailable, "this node could not renew its lease"}; }
+
+/// Why a fill from outside must stay there: nobody here could take it on. nullopt while it may go on.
+std::optional<rejected> fill_refused(const broker_state& state, const entity_key& order, boot_ms now) {
+  if (now > state.lease_until) return no_lease();
+  if (!state.shards.contains(shard_of(order)))
+    return rejected{rejection::shard_moved, "this node does not have the order"};
+  return std::nullopt;
+}
+
+/// The last look before the engine sees a call or a fill: it has waited since it was taken in, and the process may have
+/// been stopped meanwhile.
 bool turned_away(self_ptr self, const paper_input& input, boot_ms now) {
   auto& state = self->state;
   const auto token = std::visit(
@@ -231,10 +242,17 @@ bool turned_away(self_ptr self, const paper_input& input, boot_ms now) {
       },
       input);
   const auto found = state.waiting.find(token);
-  if (found == state.waiting.end() || found->second.fill_for.request != 0) return false;
-  const char* const why = refused_at_the_door(state, found->second, now);
-  if (why == nullptr) return false;
-  not_sent(self, found->second, why);
+  if (found == state.waiting.end()) return false;
+  const auto& asked = found->second;
+  if (asked.fill_for.request != 0) {
+    auto why = fill_refused(state, asked.order, now);
+    if (!why) return false;
+    self->send(state.services.router, asked.fill_for, *std::move(why));
+  } else {
+    const char* const why = refused_at_the_door(state, asked, now);
+    if (why == nullptr) return false;
+    not_sent(self, asked, why);
+  }
   state.waiting.erase(found);
   return true;
 }
@@ -306,26 +324,14 @@ void take_call(self_ptr self, const broker_call& call) {
 void take_fill(self_ptr self, const paper_fill& in) {
   auto& state = self->state;
   const auto now = state.services.clock().boot;
-  if (now > state.lease_until) {
-    self->send(state.services.router, in.from,
-               rejected{rejection::storage_unavailable, "this node could not renew its lease"});
-    return;
-  }
+  const auto refuse = [&](rejected why) { self->send(state.services.router, in.from, std::move(why)); };
+  if (now > state.lease_until) return refuse(no_lease());  // its book may be of long ago
   const auto orders = state.desk->broker().orders_with_id(in.order);
-  if (orders.empty()) {
-    self->send(state.services.router, in.from, rejected{rejection::not_found, "the broker has no such order"});
-    return;
-  }
-  if (state.waiting.size() >= waiting_max) {
-    self->send(state.services.router, in.from, rejected{rejection::overloaded, "too many calls wait for the broker"});
-    return;
-  }
+  if (orders.empty()) return refuse({rejection::not_found, "the broker has no such order"});
+  if (state.waiting.size() >= waiting_max) return refuse({rejection::overloaded, "too many calls wait for the broker"});
   broker_state::asked asked;
   asked.order = order_key(orders.front().order.organization, in.order);
-  if (!state.shards.contains(shard_of(asked.order))) {  // nobody here could take the fill on
-    self->send(state.services.router, in.from, rejected{rejection::shard_moved, "this node does not have the order"});
-    return;
-  }
+  if (auto why = fill_refused(state, asked.order, now)) return refuse(*std::move(why));
   pause::fill_called();
   const auto token = ++state.last_token;
   asked.fill_for = in.from;
@@ -338,6 +344,11 @@ void check_day(self_ptr self) {
   auto& state = self->state;
   const auto now = state.services.clock();
   end_day(self);
+  const bool kept_back = state.desk->broker().closed_bytes_in_memory() > closed_in_memory_max;
+  if (kept_back && !state.closed_kept_back)
+    state.services.log(severity::warning, state.vital.id(),
+                       "no room for closed orders on the disk of the paper book: they stay in memory");
+  state.closed_kept_back = kept_back;
   std::erase_if(state.waiting,
                 [&](const auto& entry) { return now.boot.value - entry.second.since.value > answer_patience_ms; });
   self->delayed_send(self, std::chrono::milliseconds{day_check_ms}, flush_day{});

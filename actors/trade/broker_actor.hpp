@@ -53,6 +53,7 @@ struct broker_state {
   bool flushing = false;
   bool ticking = false;
   bool tag_only = false;
+  bool closed_kept_back = false;  ///< the disk takes no closed orders
 };
 caf::behavior paper_broker_actor(caf::stateful_actor<broker_state>* self, node_services services,
                                  broker_actor_settings settings);

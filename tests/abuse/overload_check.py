@@ -113,7 +113,7 @@ def run(scene, report):
     report.row("overload", f"calm, {QUIET_TENANTS} quiet tenants alone: orders/s", round(calm.per_s(), 1))
     report.row("overload", "calm: p50 ms", calm.p50_ms())
     report.row("overload", "calm: p99 ms", calm.p99_ms())
-    enough = find_peak(site, report)
+    enough, at_first = find_peak(site, report)
     crowd_connections = TIMES_THE_CAPACITY * enough
     seconds = scene.minutes * 60
 
@@ -123,7 +123,8 @@ def run(scene, report):
     report_one_user(report, what, one)
     report_memory(report, what, memory)
 
-    at_peak, peak = peak_now(site, report, "just before", enough)
+    at_peak, peak = crowd_alone(site, report, "just before", enough, PEAK_SECONDS)
+    report.at_least("overload", "just before: orders/s, for a journal that one user made longer", round(peak), round(0.75 * at_first))
     quiet, [crowd, one], memory = site.phase(
         "crowd", seconds, lambda *when: site.crowd_load(crowd_connections, *when), site.greedy_load)
     what = f"he and a crowd, {crowd_connections} connections, {scene.minutes} min"
@@ -133,22 +134,19 @@ def run(scene, report):
     report_others(report, what, quiet, calm, at_peak)
     report_one_user(report, what, one)
     report_memory(report, what, memory)
-    peak_now(site, report, "afterwards", enough)
+    _, after = crowd_alone(site, report, "afterwards", enough, PEAK_SECONDS)
+    report.at_least("overload", "afterwards: orders/s, for a journal that the crowd made longer", round(after), round(0.75 * peak))
     end_of(report, "overload", site.node)
 
 
 def find_peak(site, report):
-    """The fewest connections of the crowd that come near the best that it and the fifty can do."""
+    """The fewest connections of the crowd that come near the best that it and the fifty can do, and what they did."""
     found = {}
     for connections in PEAK_CONNECTIONS:
         _, found[connections] = crowd_alone(site, report, "at first", connections, SEARCH_SECONDS)
     best = max(found.values())
-    return min(connections for connections, per_s in found.items() if per_s >= NEAR_THE_PEAK * best)
-
-
-def peak_now(site, report, when, connections):
-    """How the fifty fared at the peak, and the orders a second."""
-    return crowd_alone(site, report, when, connections, PEAK_SECONDS)
+    enough = min(connections for connections, per_s in found.items() if per_s >= NEAR_THE_PEAK * best)
+    return enough, found[enough]
 
 
 def crowd_alone(site, report, when, connections, seconds):

@@ -1,8 +1,5 @@
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,6 +9,7 @@
 #include "app/anchor_log.hpp"
 #include "app/audit/anchor_check.hpp"
 #include "temporary_directory.hpp"
+#include "tests/file_size_limit.hpp"
 
 using namespace sb;
 using namespace sb::audit;
@@ -53,26 +51,6 @@ std::string signed_line(const web::signing_key& key, const std::vector<shard_hea
   line.pop_back();
   return line;
 }
-
-/// No file of this process grows beyond so many bytes: a disk that is full.
-class file_size_limit {
- public:
-  explicit file_size_limit(std::size_t bytes_max) : handler_{std::signal(SIGXFSZ, SIG_IGN)} {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit small{bytes_max, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &small);
-  }
-  file_size_limit(const file_size_limit&) = delete;
-  file_size_limit& operator=(const file_size_limit&) = delete;
-  ~file_size_limit() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
 
 }  // namespace
 
@@ -201,7 +179,7 @@ SCENARIO("an anchor that finds no room leaves nothing behind") {
   append_anchor(file, key, {1}, {head(3, 17)});
   const auto before = text_of(file);
   {
-    const file_size_limit room{before.size() + 100};
+    const test::file_size_limit room{before.size() + 100};
     REQUIRE_THROWS_WITH(append_anchor(file, key, {2}, {head(3, 18)}),
                         "anchor: " + file.string() + " cannot be written");
   }

@@ -56,13 +56,16 @@ class paper_node : public virtual_node {
     caf::anon_send(broker_, lease_told{{services.clock().boot.value + time.count()}});
     settle_down();
   }
-  /// Whether the broker's node has the order's shard.
-  void own_shard(bool owned) {
+  /// Whether the broker's node has the order's shard; it hears of that with what else waits for it.
+  void tell_shard(bool owned) {
     if (owned) {
       caf::anon_send(broker_, shard_owned{shard_of(the_order)});
     } else {
       caf::anon_send(broker_, shard_gone{shard_of(the_order), "claimed by another node"});
     }
+  }
+  void own_shard(bool owned) {
+    tell_shard(owned);
     settle_down();
   }
   /// What orders asked since then goes to the broker.
@@ -82,9 +85,10 @@ class paper_node : public virtual_node {
     settle_down();
     return std::get<order_answer>(answers[request].back()).order;
   }
-  answer fill(std::int64_t quantity, const std::string& execution) {
+  answer fill(std::int64_t quantity, const std::string& execution, const std::function<void()>& behind = {}) {
     const auto request = ++last_fill_;
     caf::anon_send(broker_, paper_fill{{1, request}, the_id, quantity, limit_price, execution});
+    if (behind) behind();
     settle_down();
     return answers[request].back();
   }
@@ -286,8 +290,10 @@ TEST_CASE("a fill from outside is taken only where the order's shard is", "[door
   node.ask(the_order, node.order("a", 10));
   node.settle_down();
   node.pass_calls_on();
-  node.own_shard(false);
-  const auto refused = node.fill(4, "k-1");
+  const bool already_gone = GENERATE(true, false);
+  CAPTURE(already_gone);
+  if (already_gone) node.own_shard(false);
+  const auto refused = node.fill(4, "k-1", [&] { node.tell_shard(false); });
   REQUIRE(std::holds_alternative<rejected>(refused));
   CHECK(std::get<rejected>(refused).why == rejection::shard_moved);
   CHECK(node.look().filled_quantity == 0);

@@ -213,8 +213,16 @@ TEST_CASE("who is refused all the time is answered late", "[credit]") {
   CHECK(world.refused() == 2);
   world.advance(limits.refusal_ms);
   CHECK(world.refused() == 2);
-  world.advance(limits.refusal_ms);
-  CHECK(world.refused() == 4);
+  WHEN("it is time") {
+    world.advance(limits.refusal_ms);
+    CHECK(world.refused() == 4);
+  }
+  WHEN("the node ends") {
+    world.edge().refuse_at_once();
+    CHECK(world.refused() == 4);
+    world.order();
+    CHECK(world.refused() == 5);
+  }
 }
 
 TEST_CASE("who asked about the tree is answered when a restart takes the bridge along") {

@@ -74,8 +74,8 @@ TEST_CASE("a closed order is given back as it was") {
 
 TEST_CASE("orders are found by number, id and account, whether they work or not") {
   scratch_directory directory;
-  booked_orders orders{directory / ""};
-  constexpr std::int64_t count = 20'000;  // several blocks of closed ones
+  booked_orders orders{{.directory = directory / "", .block = 1'000}};
+  constexpr std::int64_t count = 20'000;  // many blocks of closed ones
   for (std::int64_t number = 1; number <= count; ++number) {
     auto order = order_of("o" + std::to_string(number % 5'000), number % 3);
     order.quantity = number;
@@ -97,6 +97,28 @@ TEST_CASE("orders are found by number, id and account, whether they work or not"
   CHECK(orders.of_account({1}).front() == 1);
   CHECK(orders.of_account({1}).back() == 19'999);
   CHECK(orders.of_account({9}).empty());
+}
+
+TEST_CASE("two ids with the same hash are two orders") {
+  id_index index;
+  std::string first, second;
+  for (std::uint32_t number = 1; second.empty(); ++number) {
+    REQUIRE(number < 2'000'000);
+    const auto id = "o" + std::to_string(number);
+    if (const auto met = index.candidates(id); !met.empty()) {
+      first = "o" + std::to_string(met.front());
+      second = id;
+    }
+    index.add(id, number);
+  }
+  booked_orders orders{{}};
+  orders.add(order_of(first));
+  orders.add(order_of(second));
+  CHECK(orders.with_id(first) == std::vector<std::int64_t>{1});
+  CHECK(orders.with_id(second) == std::vector<std::int64_t>{2});
+  orders.close(1, book_state::canceled);
+  CHECK(orders.with_id(first) == std::vector<std::int64_t>{1});
+  CHECK(orders.with_id(second) == std::vector<std::int64_t>{2});
 }
 
 }  // namespace sb::paper

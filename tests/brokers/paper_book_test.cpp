@@ -1,5 +1,4 @@
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "actors/trade/brokers/paper_desk.hpp"
 #include "actors/trade/brokers/paper_log.hpp"
 #include "tests/brokers/paper_fixture.hpp"
+#include "tests/file_size_limit.hpp"
 
 using namespace sb;
 using namespace sb::paper_test;
@@ -80,31 +80,6 @@ void set_all_faults(fault_switches& faults) {
   for (const auto fault : {reject, slow, accept_then_hang, drop_before_accept, late_accept})
     REQUIRE(faults.set({fault, broker_operation::cancel, {}, 100'000, 0, 40}));
 }
-
-/// How large this process may make a file: what a full disk looks like to write(2).
-class file_size_limit {
- public:
-  file_size_limit() {
-    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
-    old_handler_ = ::signal(SIGXFSZ, SIG_IGN);
-  }
-  ~file_size_limit() {
-    lift();
-    ::signal(SIGXFSZ, old_handler_);
-  }
-  file_size_limit(const file_size_limit&) = delete;
-  file_size_limit& operator=(const file_size_limit&) = delete;
-  void set(std::uintmax_t bytes) const {
-    rlimit now = before_;
-    now.rlim_cur = static_cast<rlim_t>(bytes);
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &now) == 0);
-  }
-  void lift() const { ::setrlimit(RLIMIT_FSIZE, &before_); }
-
- private:
-  rlimit before_{};
-  void (*old_handler_)(int) = nullptr;
-};
 
 broker::moment after(int batches) { return {{noon.boot.value + batches * 10}, {noon.wall.value + batches * 10}}; }
 
@@ -273,7 +248,7 @@ TEST_CASE("a book has one owner and needs its directory") {
 TEST_CASE("when the disk refuses, no answer leaves and the book takes nothing more until it is opened again") {
   scratch_directory directory;
   const auto file = directory / "book";
-  const file_size_limit limit;
+  const test::file_size_limit limit;
   {
     paper_desk desk{file, market(), {}};
     REQUIRE(place(desk, buy("o1", 1, 150'000)).size() == 1);
@@ -292,8 +267,10 @@ TEST_CASE("the same seed gives the same day, and a new start at any moment the s
   const auto mode = GENERATE(client_id_mode::unique, client_id_mode::tag_only);
   CAPTURE(seed, mode);
   const auto day = day_of(seed, 300);
-  const auto live = [&](std::vector<paper::record>* facts) {
-    paper_broker broker{market(), {.seed = seed, .id_mode = mode}};
+  scratch_directory directory;
+  const paper::closed_store_settings on_disk{.directory = directory / "", .block = 200};
+  const auto live = [&](std::vector<paper::record>* facts, const paper::closed_store_settings& closed) {
+    paper_broker broker{market(), {.seed = seed, .id_mode = mode, .closed = closed}};
     set_all_faults(broker.faults());
     std::vector<paper_output> outputs;
     for (int i = 0; i < static_cast<int>(day.size()); ++i) {
@@ -306,8 +283,9 @@ TEST_CASE("the same seed gives the same day, and a new start at any moment the s
     return std::pair{std::move(outputs), std::move(broker)};
   };
   std::vector<paper::record> facts;
-  const auto first = live(&facts);
-  const auto second = live(nullptr);
+  const auto first = live(&facts, {});
+  const auto second = live(nullptr, on_disk);
+  REQUIRE(second.second.closed_bytes_in_memory() < first.second.closed_bytes_in_memory());
   CHECK(first.first == second.first);
   REQUIRE(first.second.last_report() > 100);
 
@@ -318,7 +296,7 @@ TEST_CASE("the same seed gives the same day, and a new start at any moment the s
     if (const auto* report = std::get_if<broker::report>(&output.body)) CHECK(report->sequence == ++told);
   }
   std::string text = paper::header_line();
-  paper_broker again{market(), {}};
+  paper_broker again{market(), {.closed = on_disk}};
   std::int64_t line = 1;
   for (const auto& fact : facts) {
     paper::append_line(text, ++line, fact);
@@ -338,6 +316,7 @@ TEST_CASE("the same seed gives the same day, and a new start at any moment the s
   }
   for (const auto& [id, orders] : of_id) {
     CHECK(first.second.orders_with_id(id) == orders);
+    CHECK(second.second.orders_with_id(id) == orders);
     CHECK(again.orders_with_id(id) == orders);
   }
   CHECK(working == again.working_orders());

@@ -122,8 +122,11 @@ class ChaosNode(Node):
         eventually(self.sleeps, "the node is stopped")
 
     def sleeps(self):
-        state = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
-        return state == "T"
+        try:
+            stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii", errors="replace")
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended
+            return False
+        return stat.rpartition(")")[2].split()[0] == "T"
 
     def wake(self):
         self.woken_ms = now_ms()

@@ -22,9 +22,9 @@ struct admission_limits {
   std::int64_t line_ms = 1'500;           ///< longest wait for the core; then `overloaded`
   std::int64_t stay_ms = 250;             ///< after that a request makes room in the core: it waits for something else
   std::int32_t refusals = 10;             ///< of one user in one second that are answered at once; the others after
-  std::int64_t refusal_ms = 750;          ///< by how much: one to two times this, and as much again for each
-  std::int32_t refusals_of_a_step = 100;  ///< of them in the second, but
-  std::int32_t steps_max = 4;             ///< not more often than that
+  std::int64_t refusal_ms = 750;          ///< by how much: one to two times this for each step
+  std::int32_t refusals_of_a_step = 100;  ///< in that second or the one before; the first step needs none
+  std::int32_t steps_max = 4;
 };
 
 /// What admission knows of one request; whoever waits for its answer keeps it.

@@ -1,7 +1,6 @@
 #pragma once
 #include <cstdint>
 #include <deque>
-#include <filesystem>
 #include <limits>
 #include <map>
 #include <optional>
@@ -42,8 +41,7 @@ class booked_orders {
  public:
   static constexpr std::int64_t count_max = std::numeric_limits<std::uint32_t>::max();
 
-  /// `scratch`: the directory of the closed_store.
-  explicit booked_orders(std::filesystem::path scratch) : closed_{std::move(scratch)} {}
+  explicit booked_orders(closed_store_settings scratch) : closed_{std::move(scratch)} {}
 
   std::int64_t count() const { return static_cast<std::int64_t>(places_.size()); }
   bool knows(std::int64_t number) const { return number >= 1 && number <= count(); }
@@ -57,12 +55,21 @@ class booked_orders {
   const std::map<std::int64_t, booked_order>& all_working() const { return working_; }
   /// `number` is known. A copy, unpacked where it has to be.
   booked_order at(std::int64_t number) const;
+  /// Gives the order to `look` without a copy where it works, and answers what that does. `number` is known.
+  template <class Look>
+  auto with(std::int64_t number, Look look) const {
+    if (const auto* order = working(number)) return look(*order);
+    const booked_order closed = at(number);
+    return look(closed);
+  }
   /// Says how an order ended that has worked so far.
   void close(std::int64_t number, broker::book_state how, std::optional<broker::rejected> why = {});
 
   /// Every order with this client id; those of an account. Both in the order in which they were booked.
   std::vector<std::int64_t> with_id(const order_id& id) const;
   const std::vector<std::uint32_t>& of_account(account_id account) const;
+  /// Of closed orders: much more than a block of them means that the disk takes no more.
+  std::size_t bytes_in_memory() const { return closed_.bytes_in_memory(); }
 
  private:
   std::map<std::int64_t, booked_order> working_;

@@ -150,7 +150,7 @@ struct rejection_report {
   friend bool operator==(const rejection_report&, const rejection_report&) = default;
 };
 
-/// `sequence` counts reports from 1 without a gap, so that a consumer sees that it missed one.
+/// `sequence` counts the broker's reports from 1 without a gap; its book is checked by that.
 struct report {
   std::int64_t sequence = 0;
   order_id id;

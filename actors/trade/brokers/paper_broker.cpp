@@ -46,6 +46,20 @@ std::string outside_fill_id(std::int64_t number, const std::string& execution_id
   return paper::broker_order_id(number) + "-X" + execution_id;
 }
 
+/// The answer to a fill whose execution this order has already; nullopt: it has not.
+std::optional<external_fill_answer> told_before(const paper::booked_order& order, std::int64_t number,
+                                                const external_fill& told) {
+  const auto& fills = order.fills;
+  const auto first = std::ranges::find(fills, outside_fill_id(number, told.execution_id), &broker::fill::fill_id);
+  if (first == fills.end()) return std::nullopt;
+  // A fill that completed the order may have been cut down to what was left: then more than it may have been told.
+  const bool cut = first + 1 == fills.end() && order.state == book_state::filled;
+  const bool same =
+      told.price == first->price && (told.quantity == first->quantity || (cut && told.quantity > first->quantity));
+  if (!same) return external_fill_refusal::execution_reused;
+  return *first;
+}
+
 boot_ms later(boot_ms now, std::int64_t by_ms) { return {now.value + by_ms}; }
 
 }  // namespace
@@ -256,16 +270,9 @@ external_fill_answer paper_broker::fill_from_outside(const external_fill& traded
   if (numbers.empty()) return refusal::order_not_found;
   if (!traded.execution_id.empty()) {
     for (const std::int64_t number : numbers) {
-      const booked_order order = orders_.at(number);
-      const auto& fills = order.fills;
-      const auto first = std::ranges::find(fills, outside_fill_id(number, traded.execution_id), &broker::fill::fill_id);
-      if (first == fills.end()) continue;
-      // A fill that completed the order may have been cut down to what was left: then more than it may have been told.
-      const bool cut = first + 1 == fills.end() && order.state == book_state::filled;
-      const bool same = traded.price == first->price &&
-                        (traded.quantity == first->quantity || (cut && traded.quantity > first->quantity));
-      if (!same) return refusal::execution_reused;
-      return *first;
+      const auto told =
+          orders_.with(number, [&](const booked_order& order) { return told_before(order, number, traded); });
+      if (told) return *told;
     }
   }
   const auto working = std::ranges::find_if(numbers, [this](std::int64_t number) { return works(number); });

@@ -1,12 +1,10 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <variant>
@@ -20,8 +18,8 @@
 #include "domain/instruments/instrument.hpp"
 
 /// A broker and its exchange in one class: books orders, matches them against price ticks, tells what happened. Pure:
-/// no clock, no file, no thread. Inputs go in with the time at which they arrive; facts and outputs come out, and the
-/// owner stores the facts before it lets any output go (paper_desk does).
+/// no clock, no file but the scratch file of its closed orders, no thread. Inputs go in with the time at which they
+/// arrive; facts and outputs come out, and the owner stores the facts before it lets any output go (paper_desk does).
 namespace sb {
 
 /// `unique`: a client id makes one order; placing it again answers with the first, and a cancel of an id never seen
@@ -32,10 +30,10 @@ struct paper_settings {
   std::uint64_t seed = 1;
   bool external_market = false;  ///< only external fills trade; ticks then only tell the price
   client_id_mode id_mode = client_id_mode::unique;
-  std::int64_t orders_max = 2'000'000;   ///< orders and blocked ids; beyond: BOOK_FULL
-  std::int64_t reports_max = 8'000'000;  ///< beyond: BOOK_FULL, and nothing trades any more; cancels still pass
-  std::size_t deferred_max = 100'000;    ///< requests held back by late faults; beyond they are dropped
-  std::filesystem::path scratch{};       ///< directory for what is closed; empty: all of it stays in memory
+  std::int64_t orders_max = 2'000'000;    ///< orders and blocked ids; beyond: BOOK_FULL
+  std::int64_t reports_max = 8'000'000;   ///< beyond: BOOK_FULL, and nothing trades any more; cancels still pass
+  std::size_t deferred_max = 100'000;     ///< requests held back by late faults; beyond they are dropped
+  paper::closed_store_settings closed{};  ///< where closed orders are kept
 };
 
 /// The owner's mark on a request; its answer carries it.
@@ -99,10 +97,12 @@ class paper_broker {
   /// For one account, or for all that have no mode of their own.
   void set_id_mode(client_id_mode mode, account_id account = {});
 
-  /// Every order with this client id, in the order in which they were booked.
+  /// Every order with this client id, in the order in which they were booked. Like handle() and restore() it throws
+  /// std::system_error when a closed order cannot be read again; this object is then done for.
   std::vector<broker::book_order> orders_with_id(const order_id& id) const;
   std::int64_t last_report() const { return reports_; }
   std::int64_t orders() const { return orders_.count(); }
+  std::size_t closed_bytes_in_memory() const { return orders_.bytes_in_memory(); }
   std::int64_t working_orders() const { return std::ssize(orders_.all_working()); }
 
  private:

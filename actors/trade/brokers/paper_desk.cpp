@@ -6,7 +6,7 @@ namespace sb {
 namespace {
 
 paper_settings beside(const std::filesystem::path& book, paper_settings settings) {
-  settings.scratch = std::filesystem::absolute(book).parent_path();
+  settings.closed.directory = std::filesystem::absolute(book).parent_path();
   return settings;
 }
 

@@ -13,7 +13,8 @@ namespace sb {
 /// The paper broker with its durable book: what the actor around it owns. One thread at a time.
 class paper_desk {
  public:
-  /// Opens the book (made if absent) and finds all orders again. Throws paper_book_error.
+  /// Opens the book (made if absent) and finds all orders again. Closed ones are kept in a scratch file beside it,
+  /// whatever the settings say. Throws paper_book_error.
   paper_desk(std::filesystem::path book, std::shared_ptr<const instrument_master> instruments,
              const paper_settings& settings);
 

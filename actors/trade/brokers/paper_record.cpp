@@ -13,7 +13,6 @@ constexpr std::string_view header_text = "stocksblitz-paper-book 1";
 constexpr std::string_view broker_order_prefix = "PB";
 constexpr std::size_t checksum_length = 8;
 
-// CRC-32 as in zip and PNG, so that any tool can check a line.
 constexpr std::array<std::uint32_t, 256> crc_table = [] {
   std::array<std::uint32_t, 256> table{};
   for (std::uint32_t i = 0; i < table.size(); ++i) {
@@ -23,12 +22,6 @@ constexpr std::array<std::uint32_t, 256> crc_table = [] {
   }
   return table;
 }();
-
-std::uint32_t crc_of(std::string_view bytes) {
-  std::uint32_t value = 0xffffffffU;
-  for (const char byte : bytes) value = crc_table[(value ^ static_cast<std::uint8_t>(byte)) & 0xffU] ^ (value >> 8);
-  return ~value;
-}
 
 constexpr std::string_view digits = "0123456789abcdef";
 
@@ -89,7 +82,7 @@ class line_writer {
     put(order.price);
   }
   void finish() {
-    put_checksum(out_.data() + begin_, crc_of(std::string_view{out_}.substr(begin_ + checksum_length)));
+    put_checksum(out_.data() + begin_, checksum_of(std::string_view{out_}.substr(begin_ + checksum_length)));
     out_ += '\n';
   }
 
@@ -258,6 +251,12 @@ record read_fact(std::string_view kind, line_reader& in) {
 
 }  // namespace
 
+std::uint32_t checksum_of(std::string_view bytes) {
+  std::uint32_t value = 0xffffffffU;
+  for (const char byte : bytes) value = crc_table[(value ^ static_cast<std::uint8_t>(byte)) & 0xffU] ^ (value >> 8);
+  return ~value;
+}
+
 std::string broker_order_id(std::int64_t number) { return std::string{broker_order_prefix} + std::to_string(number); }
 
 std::int64_t number_of(std::string_view broker_order_id) {
@@ -287,7 +286,7 @@ void append_line(std::string& out, std::int64_t line_number, const record& fact)
 decoded_line decode_line(std::string_view line, std::int64_t line_number) {
   if (line.size() < checksum_length) return {{}, "the line is too short"};
   std::array<char, checksum_length> expected{};
-  put_checksum(expected.data(), crc_of(line.substr(checksum_length)));
+  put_checksum(expected.data(), checksum_of(line.substr(checksum_length)));
   if (line.substr(0, checksum_length) != std::string_view{expected.data(), expected.size()})
     return {{}, "the checksum does not match"};
   try {

@@ -79,6 +79,9 @@ std::string fill_id(std::int64_t number, std::size_t count);
 /// The longest line that is written or read, newline included. The broker bounds its texts so that nothing comes near.
 constexpr std::size_t line_length_max = 4096;
 
+/// CRC-32 as in zip and PNG, so that any tool can check a line.
+std::uint32_t checksum_of(std::string_view bytes);
+
 /// The first line of a book.
 std::string header_line();
 /// Appends "<crc32 of the rest> <line number> <kind> <fields>\n"; the header is line 1. Fields are separated by one

@@ -48,8 +48,9 @@ struct paper_broker::fold {
     if (x.order.quantity <= 0) return "an order's quantity is not positive";
     if (x.number != self.next_number()) return "an order number is out of order";
     booked_order order = booked(x.order, x.at);
-    order.market->resting(order.direction).add(x.number, order.type, order.price);
     self.orders_.add(std::move(order));
+    const auto& booked_now = *self.orders_.working(x.number);
+    booked_now.market->resting(booked_now.direction).add(x.number, booked_now.type, booked_now.price);
     return {};
   }
   std::string operator()(const paper::rejected& x) const {
@@ -76,7 +77,8 @@ struct paper_broker::fold {
   std::string operator()(const paper::repeated& x) const {
     if (!self.orders_.knows(x.number)) return "an order number is not known";
     if (x.report != self.next_report()) return "a report number is out of order";
-    if (fill_of(self.orders_.at(x.number), x.fill_id) == nullptr) return "a fill is repeated that never was";
+    const auto has_it = [&x](const booked_order& order) { return fill_of(order, x.fill_id) != nullptr; };
+    if (!self.orders_.with(x.number, has_it)) return "a fill is repeated that never was";
     self.reports_ = x.report;
     return {};
   }
@@ -127,7 +129,7 @@ struct paper_broker::fold {
 };
 
 paper_broker::paper_broker(std::shared_ptr<const instrument_master> instruments, const paper_settings& settings)
-    : instruments_{std::move(instruments)}, settings_{settings}, faults_{settings.seed}, orders_{settings.scratch} {
+    : instruments_{std::move(instruments)}, settings_{settings}, faults_{settings.seed}, orders_{settings.closed} {
   markets_.reserve(instruments_->size());
   for (const instrument& listed : instruments_->all()) {
     symbol_market& market = markets_.emplace_back();
@@ -156,10 +158,11 @@ std::optional<broker::report> paper_broker::report_of(const paper::record& fact)
       [this](const auto& x) -> std::optional<broker::report> {
         if constexpr (requires { x.report; }) {
           if (x.report == 0) return std::nullopt;
-          const booked_order order = orders_.at(x.number);
-          return broker::report{x.report,           order.id,      paper::broker_order_id(x.number),
-                                order.organization, order.account, time_of(x),
-                                said(x, order),     false};
+          return orders_.with(x.number, [&x](const booked_order& order) -> std::optional<broker::report> {
+            return broker::report{x.report,           order.id,      paper::broker_order_id(x.number),
+                                  order.organization, order.account, time_of(x),
+                                  said(x, order),     false};
+          });
         } else {
           return std::nullopt;
         }
