@@ -111,7 +111,7 @@ TEST_CASE("every record reads back as it was written") {
   const std::string_view body = std::string_view{line}.substr(0, line.size() - 1);
   CHECK(body.find('\n') == std::string_view::npos);
   const auto decoded = paper::decode_line(body, 17);
-  CHECK(decoded.error == "");
+  CHECK_THAT(decoded.error, Catch::Equals(""));
   CHECK(decoded.fact == r);
   CHECK(paper::decode_line(body, 18).error == "the line number is not its place in the file");
   for (std::size_t at = 0; at < body.size(); ++at) {
@@ -166,14 +166,14 @@ SCENARIO("the book finds everything again") {
     const std::size_t last_line = whole.rfind('\n', whole.size() - 2) + 1;
     for (std::size_t size = last_line; size < whole.size(); ++size) {
       overwrite(file, whole.substr(0, size));
-      CHECK(summary_of(file).error == "");
+      CHECK_THAT(summary_of(file).error, Catch::Equals(""));
       {
         paper_desk desk{file, market(), {}};
         CHECK(content_of(file) == whole.substr(0, last_line));
         // The torn line was the block of an id: its answer never left, so the order may live.
         CHECK(accepted(place(desk, buy("unseen", 5, 150'100))).broker_order_id == "PB5");
       }
-      CHECK(summary_of(file).error == "");
+      CHECK_THAT(summary_of(file).error, Catch::Equals(""));
     }
   }
   GIVEN("a file that is torn in its first line") {
@@ -300,12 +300,12 @@ TEST_CASE("the same seed gives the same day, and a new start at any moment the s
   std::int64_t line = 1;
   for (const auto& fact : facts) {
     paper::append_line(text, ++line, fact);
-    REQUIRE(again.restore(fact) == "");
+    REQUIRE_THAT(again.restore(fact), Catch::Equals(""));
   }
   CHECK(told == again.last_report());
   std::istringstream file{text};
   const auto summary = summarize_paper_log(file);
-  CHECK(summary.error == "");
+  CHECK_THAT(summary.error, Catch::Equals(""));
   CHECK(summary.reports == again.last_report());
   CHECK(static_cast<std::int64_t>(summary.orders.size()) == again.orders());
   std::int64_t working = 0;
@@ -372,7 +372,7 @@ SCENARIO("kill -9 in the middle of traffic loses nothing that was answered") {
 
   paper_desk desk{file, market(), {}};
   const auto summary = summary_of(file);
-  CHECK(summary.error == "");
+  CHECK_THAT(summary.error, Catch::Equals(""));
   std::unordered_set<std::string> known;
   for (const auto& order : summary.orders) {
     CHECK(known.insert(order.order.id).second);

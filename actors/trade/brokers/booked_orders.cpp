@@ -11,6 +11,8 @@
 namespace sb::paper {
 namespace {
 
+constexpr std::size_t pointer_size = sizeof(std::uintptr_t);
+
 // ---- packing: numbers in groups of seven bits, the lowest first; texts after their length
 class packer {
  public:
@@ -33,7 +35,7 @@ class packer {
     out_ += text;
   }
   void put(const symbol_market* market) {
-    out_.append(reinterpret_cast<const char*>(&market), sizeof market);  // lives as long as the book
+    out_.append(reinterpret_cast<const char*>(&market), pointer_size);  // lives as long as the book
   }
 
  private:
@@ -62,8 +64,8 @@ class unpacker {
   }
   symbol_market* market() {
     symbol_market* where = nullptr;
-    std::memcpy(&where, next_, sizeof where);
-    next_ += sizeof where;
+    std::memcpy(&where, next_, pointer_size);
+    next_ += pointer_size;
     return where;
   }
 
