@@ -16,7 +16,7 @@ using outcome = broker_answered::outcome;
 constexpr std::size_t waiting_max =
     200'000;  ///< answers that the broker still owes; beyond it places and fills are refused
 constexpr std::int64_t answer_patience_ms = 60'000;  ///< an answer that did not come by then never will
-constexpr std::int64_t day_check_ms = 1'000;
+constexpr std::int64_t second_ms = 1'000;
 constexpr std::size_t closed_in_memory_max = std::size_t{1} << 24;  ///< bytes; beyond them somebody should look
 
 broker::moment now_of(const clock_reading& now) { return {now.boot, now.wall}; }
@@ -340,7 +340,7 @@ void take_fill(self_ptr self, const paper_fill& in) {
   take_in(self, paper_request<external_fill>{token, {in.order, in.price, in.quantity, in.execution_id}});
 }
 
-void check_day(self_ptr self) {
+void each_second(self_ptr self) {
   auto& state = self->state;
   const auto now = state.services.clock();
   end_day(self);
@@ -351,7 +351,7 @@ void check_day(self_ptr self) {
   state.closed_kept_back = kept_back;
   std::erase_if(state.waiting,
                 [&](const auto& entry) { return now.boot.value - entry.second.since.value > answer_patience_ms; });
-  self->delayed_send(self, std::chrono::milliseconds{day_check_ms}, flush_day{});
+  self->delayed_send(self, std::chrono::milliseconds{second_ms}, flush_day{});
 }
 
 }  // namespace
@@ -375,7 +375,7 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
   self->send(state.services.claims, follow_shards{shard_role::trade, me});
   self->send(self, flush_day{});
   return {
-      [self](flush_day) { check_day(self); },
+      [self](flush_day) { each_second(self); },
       [self](const broker_call& call) {
         self->state.vital.count();
         take_call(self, call);

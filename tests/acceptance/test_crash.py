@@ -63,7 +63,14 @@ def test_database_crashes_under_traffic(plant, own_postgres):
         assert int(answer.headers["Retry-After"]) >= 1
         # `retry` is for a node that is starting or stopping. This one does neither: whoever is refused has to look.
         assert (problem["status"], problem["action"]) == (503, "check"), problem
-    # Orders may be taken under what is left of the old lease, and reads be refused until the next beat.
+
+    def beats():
+        return int(own_postgres.query("select counter from node", node.database)[0][0])
+
+    # Orders may be taken, and the node be ready, under what is left of the old lease; when that ends reads are refused until the next
+    # beat. The second beat from now begins after one that renewed it.
+    since = beats()
+    eventually(lambda: beats() >= since + 2, "the node beats again")
     eventually(node.is_ready, "ready")
     traffic.check_nothing_done()
     traffic.resolve()

@@ -162,13 +162,7 @@ class Traffic:
         scoped = f"?organization_id={desk.id}"
 
         def settled():
-            found = {}
-            for order_id in self.acknowledged:
-                answer = reader.get("/trades/" + order_id + scoped)
-                if answer.status_code == 503:  # what was left of the lease before the outage has run out: the next beat renews it
-                    return None
-                assert answer.status_code == 200, f"{order_id}: {answer.status_code} {answer.text}"
-                found[order_id] = answer.json()
+            found = {order_id: reader.order(order_id + scoped) for order_id in self.acknowledged}
             return found if all(order["state"] in CLOSED | WORKING for order in found.values()) else None
 
         scopes = (("organization", desk.id), ("user", desk.users["trader"]), ("account", desk.account))

@@ -1,6 +1,5 @@
 #include "actors/trade/brokers/closed_store.hpp"
 
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -8,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "actors/trade/brokers/id_index.hpp"
 #include "tests/brokers/paper_fixture.hpp"
 #include "tests/file_size_limit.hpp"
 
@@ -123,22 +121,6 @@ TEST_CASE("the last bytes of a disk are left to others") {
   closed_store store{{.directory = directory / "", .left_free = std::uintmax_t{1} << 62}};
   CHECK(keeps_all(store));
   CHECK(store.bytes_in_file() == 0);
-}
-
-TEST_CASE("numbers are found by their ids, among many and with others of the same") {
-  id_index index;
-  CHECK(index.candidates("o1").empty());
-  constexpr std::uint32_t count = 50'000;
-  for (std::uint32_t number = 1; number <= count; ++number) index.add("o" + std::to_string(number % 40'000), number);
-  std::size_t strangers = 0;
-  for (std::uint32_t number = 1; number <= count; ++number) {
-    const auto found = index.candidates("o" + std::to_string(number % 40'000));
-    REQUIRE(std::find(found.begin(), found.end(), number) != found.end());
-    const bool twice = number <= 10'000 || number > 40'000;
-    strangers += found.size() - (twice ? 2 : 1);
-  }
-  // Two of 50,000 have the same 32 bits of hash rarely.
-  CHECK(strangers < 20);
 }
 
 }  // namespace sb::paper

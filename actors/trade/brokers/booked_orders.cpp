@@ -13,33 +13,24 @@ namespace {
 
 constexpr std::size_t pointer_size = sizeof(std::uintptr_t);
 
-// ---- packing: numbers in groups of seven bits, the lowest first; texts after their length
+// ---- packing: numbers and pointers as they lie in memory (it is read by the process that wrote it), texts after their
+// length
 class packer {
  public:
-  explicit packer(std::string& out) : out_{out} {}
-
-  void put(std::int64_t value) {
-    auto left = static_cast<std::uint64_t>(value);
-    while (left >= 0x80) {
-      out_ += static_cast<char>(left | 0x80);
-      left >>= 7;
-    }
-    out_ += static_cast<char>(left);
+  void put(std::int64_t value) { bytes_.append(reinterpret_cast<const char*>(&value), sizeof value); }
+  void put(const symbol_market* market) { bytes_.append(reinterpret_cast<const char*>(&market), pointer_size); }
+  void put(std::string_view text) {
+    put(std::ssize(text));
+    bytes_ += text;
   }
   template <class Enum>
   void put_word(Enum value) {
-    out_ += static_cast<char>(value);
+    bytes_ += static_cast<char>(value);
   }
-  void put(std::string_view text) {
-    put(std::ssize(text));
-    out_ += text;
-  }
-  void put(const symbol_market* market) {
-    out_.append(reinterpret_cast<const char*>(&market), pointer_size);  // lives as long as the book
-  }
+  std::string take() { return std::move(bytes_); }
 
  private:
-  std::string& out_;
+  std::string bytes_;
 };
 
 class unpacker {
@@ -47,42 +38,39 @@ class unpacker {
   explicit unpacker(const std::string& from) : next_{from.data()} {}
 
   std::int64_t number() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      const auto byte = static_cast<std::uint8_t>(*next_++);
-      value |= static_cast<std::uint64_t>(byte & 0x7fU) << shift;
-      if (byte < 0x80) return static_cast<std::int64_t>(value);
-    }
+    std::int64_t value = 0;
+    read(&value, sizeof value);
+    return value;
   }
-  template <class Enum>
-  Enum word() {
-    return static_cast<Enum>(*next_++);
+  symbol_market* market() {
+    symbol_market* where = nullptr;
+    read(&where, pointer_size);
+    return where;
   }
   std::string_view text() {
     const auto size = static_cast<std::size_t>(number());
     return {std::exchange(next_, next_ + size), size};
   }
-  symbol_market* market() {
-    symbol_market* where = nullptr;
-    std::memcpy(&where, next_, pointer_size);
-    next_ += pointer_size;
-    return where;
+  template <class Enum>
+  Enum word() {
+    return static_cast<Enum>(*next_++);
   }
 
  private:
+  void read(void* to, std::size_t size) { std::memcpy(to, std::exchange(next_, next_ + size), size); }
+
   const char* next_;
 };
 
-/// The id stands first, so that it can be compared without unpacking the rest. The usual id of a fill follows from its
-/// place, and is not kept.
-std::string pack(std::int64_t number, const booked_order& order) {
-  std::string bytes;
-  packer out{bytes};
+/// The id stands first, so that it can be compared without unpacking the rest.
+std::string pack(const booked_order& order) {
+  packer out;
   out.put(order.id);
   out.put(order.organization.value);
   out.put(order.account.value);
   out.put(order.market);
   out.put(order.quantity);
+  out.put(order.filled);
   out.put(order.price.ticks);
   out.put(order.placed_at.value);
   out.put_word(order.direction);
@@ -91,22 +79,21 @@ std::string pack(std::int64_t number, const booked_order& order) {
   out.put_word(order.valid);
   out.put_word(order.state);
   out.put(std::ssize(order.fills));
-  for (std::size_t i = 0; i < order.fills.size(); ++i) {
-    const auto& fill = order.fills[i];
-    out.put(fill.fill_id == fill_id(number, i + 1) ? std::string_view{} : fill.fill_id);
+  for (const auto& fill : order.fills) {
+    out.put(fill.fill_id);
     out.put(fill.quantity);
     out.put(fill.price.ticks);
     out.put(fill.at.value);
   }
-  out.put(std::int64_t{order.rejection.has_value()});
+  out.put_word(order.rejection.has_value());
   if (order.rejection) {
     out.put(order.rejection->code);
     out.put(order.rejection->message);
   }
-  return bytes;
+  return out.take();
 }
 
-booked_order unpack(std::int64_t number, const std::string& bytes) {
+booked_order unpack(const std::string& bytes) {
   unpacker in{bytes};
   booked_order order;
   order.id = in.text();
@@ -114,6 +101,7 @@ booked_order unpack(std::int64_t number, const std::string& bytes) {
   order.account = {in.number()};
   order.market = in.market();
   order.quantity = in.number();
+  order.filled = in.number();
   order.price = {in.number()};
   order.placed_at = {in.number()};
   order.direction = in.word<side>();
@@ -122,16 +110,13 @@ booked_order unpack(std::int64_t number, const std::string& bytes) {
   order.valid = in.word<validity>();
   order.state = in.word<broker::book_state>();
   order.fills.resize(static_cast<std::size_t>(in.number()));
-  for (std::size_t i = 0; i < order.fills.size(); ++i) {
-    auto& fill = order.fills[i];
+  for (auto& fill : order.fills) {
     fill.fill_id = in.text();
-    if (fill.fill_id.empty()) fill.fill_id = fill_id(number, i + 1);
     fill.quantity = in.number();
     fill.price = {in.number()};
     fill.at = {in.number()};
-    order.filled += fill.quantity;
   }
-  if (in.number() != 0) {
+  if (in.word<bool>()) {
     auto& why = order.rejection.emplace();
     why.code = in.text();
     why.message = in.text();
@@ -145,8 +130,8 @@ std::int64_t booked_orders::add(booked_order order) {
   if (count() >= count_max) throw std::length_error{"a paper book has no more numbers"};
   const std::int64_t number = count() + 1;
   const bool works = order.state == broker::book_state::working;
-  places_.push_back(works ? 0 : closed_.keep(pack(number, order)));
-  numbers_of_id_.add(order.id, static_cast<std::uint32_t>(number));
+  places_.push_back(works ? 0 : closed_.keep(pack(order)));
+  numbers_of_id_.emplace(checksum_of(order.id), static_cast<std::uint32_t>(number));
   numbers_of_account_[order.account].push_back(static_cast<std::uint32_t>(number));
   if (works) working_.emplace_hint(working_.end(), number, std::move(order));
   return number;
@@ -162,9 +147,8 @@ const booked_order* booked_orders::working(std::int64_t number) const {
   return found == working_.end() ? nullptr : &found->second;
 }
 
-booked_order booked_orders::at(std::int64_t number) const {
-  if (const auto* order = working(number)) return *order;
-  return unpack(number, closed_.at(places_.at(static_cast<std::size_t>(number) - 1)));
+booked_order booked_orders::closed(std::int64_t number) const {
+  return unpack(closed_.at(places_.at(static_cast<std::size_t>(number) - 1)));
 }
 
 void booked_orders::close(std::int64_t number, broker::book_state how, std::optional<broker::rejected> why) {
@@ -172,16 +156,18 @@ void booked_orders::close(std::int64_t number, broker::book_state how, std::opti
   if (found == working_.end()) throw std::logic_error{"an order of the paper book is closed that does not work"};
   found->second.state = how;
   found->second.rejection = std::move(why);
-  places_[static_cast<std::size_t>(number) - 1] = closed_.keep(pack(number, found->second));
+  places_[static_cast<std::size_t>(number) - 1] = closed_.keep(pack(found->second));
   working_.erase(found);
 }
 
 std::vector<std::int64_t> booked_orders::with_id(const order_id& id) const {
   std::vector<std::int64_t> numbers;
-  for (const std::int64_t number : numbers_of_id_.candidates(id)) {
+  const auto [first, last] = numbers_of_id_.equal_range(checksum_of(id));
+  for (auto each = first; each != last; ++each) {
+    const auto number = each->second;
     const auto* here = working(number);
-    const auto place = places_[static_cast<std::size_t>(number) - 1];
-    if (here != nullptr ? here->id == id : unpacker{closed_.at(place)}.text() == id) numbers.push_back(number);
+    if (here != nullptr ? here->id == id : unpacker{closed_.at(places_[number - 1])}.text() == id)
+      numbers.push_back(number);
   }
   std::ranges::sort(numbers);
   return numbers;

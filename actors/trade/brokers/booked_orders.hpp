@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -10,7 +11,6 @@
 
 #include "actors/trade/brokers/broker.hpp"
 #include "actors/trade/brokers/closed_store.hpp"
-#include "actors/trade/brokers/id_index.hpp"
 #include "actors/trade/brokers/symbol_market.hpp"
 
 namespace sb::paper {
@@ -36,7 +36,7 @@ struct booked_order {
 
 /// All orders of a book by their number, which counts from 1. Those that work are kept as they are. One that is closed
 /// goes to the closed_store, because most are closed, none is ever forgotten, and few are asked for again: what stays
-/// in memory is some 30 bytes for each. What closed_store throws passes through. One thread at a time.
+/// in memory are its entries in the indexes. What closed_store throws passes through. One thread at a time.
 class booked_orders {
  public:
   static constexpr std::int64_t count_max = std::numeric_limits<std::uint32_t>::max();
@@ -53,14 +53,12 @@ class booked_orders {
   const booked_order* working(std::int64_t number) const;
   /// By number, so in the order in which they were booked.
   const std::map<std::int64_t, booked_order>& all_working() const { return working_; }
-  /// `number` is known. A copy, unpacked where it has to be.
-  booked_order at(std::int64_t number) const;
-  /// Gives the order to `look` without a copy where it works, and answers what that does. `number` is known.
+  /// Gives the order to `look`, whether it works or not, and answers what that does. `number` is known.
   template <class Look>
   auto with(std::int64_t number, Look look) const {
     if (const auto* order = working(number)) return look(*order);
-    const booked_order closed = at(number);
-    return look(closed);
+    const booked_order order = closed(number);
+    return look(order);
   }
   /// Says how an order ended that has worked so far.
   void close(std::int64_t number, broker::book_state how, std::optional<broker::rejected> why = {});
@@ -72,10 +70,13 @@ class booked_orders {
   std::size_t bytes_in_memory() const { return closed_.bytes_in_memory(); }
 
  private:
+  booked_order closed(std::int64_t number) const;
+
   std::map<std::int64_t, booked_order> working_;
   std::deque<closed_store::place> places_;  ///< number - 1: where it is kept; nothing is meant while it works
   closed_store closed_;
-  id_index numbers_of_id_;
+  /// By the checksum of the id. The id itself stands in the order, and two may have the same checksum.
+  std::unordered_multimap<std::uint32_t, std::uint32_t> numbers_of_id_;
   std::unordered_map<account_id, std::vector<std::uint32_t>> numbers_of_account_;
 };
 

@@ -128,9 +128,10 @@ std::optional<rejected> paper_broker::refusal_of(const broker::place& order) {
 }
 
 broker::place_answer paper_broker::answer_for(std::int64_t number) const {
-  const booked_order order = orders_.at(number);
-  if (order.rejection) return *order.rejection;
-  return broker::accepted{paper::broker_order_id(number), order.state, order.fills};
+  return orders_.with(number, [number](const booked_order& order) -> broker::place_answer {
+    if (order.rejection) return *order.rejection;
+    return broker::accepted{paper::broker_order_id(number), order.state, order.fills};
+  });
 }
 
 // ---- canceling
@@ -168,12 +169,9 @@ void paper_broker::cancel_orders(const broker::cancel& order, const route& to, b
     }
     return answer(broker::blocked{});
   }
+  const std::int64_t last = numbers.back();
   std::erase_if(numbers, [this](std::int64_t number) { return !works(number); });
-  if (numbers.empty()) {
-    const std::int64_t closed =
-        order.broker_order_id.empty() ? orders_.with_id(order.id).back() : paper::number_of(order.broker_order_id);
-    return answer(broker::already_closed{view_of(closed)});
-  }
+  if (numbers.empty()) return answer(broker::already_closed{view_of(last)});
   answer(broker::canceled{paper::broker_order_id(numbers.front()), orders_.working(numbers.front())->filled});
   for (const std::int64_t number : numbers)
     commit(paper::canceled{number, next_report(), now.wall}, now.boot, to.has_value(), out);
@@ -247,7 +245,8 @@ broker::fill paper_broker::fill_order(std::int64_t number, broker::fill fill, bo
                                       paper_effects& out) {
   const booked_order& order = *orders_.working(number);
   const auto account = order.account;
-  if (fill.fill_id.empty()) fill.fill_id = paper::fill_id(number, order.fills.size() + 1);
+  if (fill.fill_id.empty())
+    fill.fill_id = paper::broker_order_id(number) + '-' + std::to_string(order.fills.size() + 1);
   commit(paper::filled{number, next_report(), fill}, now.boot, in_answer, out);
   if (faults_.draw_duplicate_fill(account))
     commit(paper::repeated{number, next_report(), fill.fill_id, now.wall}, now.boot, false, out);

@@ -268,10 +268,6 @@ std::int64_t number_of(std::string_view broker_order_id) {
   return whole && value > 0 && digits_part.front() != '0' ? value : 0;
 }
 
-std::string fill_id(std::int64_t number, std::size_t count) {
-  return broker_order_id(number) + '-' + std::to_string(count);
-}
-
 std::string header_line() { return std::string{header_text} + '\n'; }
 
 void append_line(std::string& out, std::int64_t line_number, const record& fact) {

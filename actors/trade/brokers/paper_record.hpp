@@ -1,5 +1,4 @@
 #pragma once
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -73,8 +72,6 @@ using record = std::variant<placed, rejected, filled, repeated, canceled, expire
 /// "PB" and the number. Back: 0 for any other text.
 std::string broker_order_id(std::int64_t number);
 std::int64_t number_of(std::string_view broker_order_id);
-/// Of an order's fill that the paper broker made itself; `count` from 1.
-std::string fill_id(std::int64_t number, std::size_t count);
 
 /// The longest line that is written or read, newline included. The broker bounds its texts so that nothing comes near.
 constexpr std::size_t line_length_max = 4096;

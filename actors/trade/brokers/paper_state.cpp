@@ -47,10 +47,9 @@ struct paper_broker::fold {
   std::string operator()(const paper::placed& x) const {
     if (x.order.quantity <= 0) return "an order's quantity is not positive";
     if (x.number != self.next_number()) return "an order number is out of order";
-    booked_order order = booked(x.order, x.at);
-    self.orders_.add(std::move(order));
-    const auto& booked_now = *self.orders_.working(x.number);
-    booked_now.market->resting(booked_now.direction).add(x.number, booked_now.type, booked_now.price);
+    self.orders_.add(booked(x.order, x.at));
+    const booked_order& order = *self.orders_.working(x.number);
+    order.market->resting(order.direction).add(x.number, order.type, order.price);
     return {};
   }
   std::string operator()(const paper::rejected& x) const {
@@ -158,7 +157,7 @@ std::optional<broker::report> paper_broker::report_of(const paper::record& fact)
       [this](const auto& x) -> std::optional<broker::report> {
         if constexpr (requires { x.report; }) {
           if (x.report == 0) return std::nullopt;
-          return orders_.with(x.number, [&x](const booked_order& order) -> std::optional<broker::report> {
+          return orders_.with(x.number, [&x](const booked_order& order) {
             return broker::report{x.report,           order.id,      paper::broker_order_id(x.number),
                                   order.organization, order.account, time_of(x),
                                   said(x, order),     false};
@@ -171,21 +170,22 @@ std::optional<broker::report> paper_broker::report_of(const paper::record& fact)
 }
 
 broker::book_order paper_broker::view_of(std::int64_t number) const {
-  const booked_order order = orders_.at(number);
-  broker::book_order view;
-  view.broker_order_id = paper::broker_order_id(number);
-  view.order = {
-      order.id,   order.organization, order.account, order.market->exchange, order.market->symbol, order.direction,
-      order.type, order.product,      order.valid,   order.quantity,         order.price};
-  view.placed_at = order.placed_at;
-  view.state = order.state;
-  view.filled_quantity = order.filled;
-  view.fills = order.fills;
-  if (order.rejection) {
-    view.code = order.rejection->code;
-    view.message = order.rejection->message;
-  }
-  return view;
+  return orders_.with(number, [number](const booked_order& order) {
+    broker::book_order view;
+    view.broker_order_id = paper::broker_order_id(number);
+    view.order = {
+        order.id,   order.organization, order.account, order.market->exchange, order.market->symbol, order.direction,
+        order.type, order.product,      order.valid,   order.quantity,         order.price};
+    view.placed_at = order.placed_at;
+    view.state = order.state;
+    view.filled_quantity = order.filled;
+    view.fills = order.fills;
+    if (order.rejection) {
+      view.code = order.rejection->code;
+      view.message = order.rejection->message;
+    }
+    return view;
+  });
 }
 
 symbol_market* paper_broker::listed_market(std::string_view exchange, std::string_view symbol) {
