@@ -224,7 +224,9 @@ node_plan control_plane::impl::plan() {
   p.connect_tables = [this] {
     const auto models = std::make_shared<postgres::read_models>(chosen.database.conninfo, self);
     projection_tables tables;
-    tables.apply = [models](const auto& batch, deadline within) { return models->apply(batch, within); };
+    tables.apply = [models](const auto& projection, const auto& parts, deadline within) {
+      return models->apply(projection, parts, within);
+    };
     tables.cursors = [models](const auto& projection, deadline within) { return models->cursors(projection, within); };
     tables.positions = [models](organization_id organization, account_id account, deadline within) {
       return models->list_positions(organization, account, within);

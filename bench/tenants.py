@@ -41,11 +41,14 @@ class Api:
         raise SystemExit(f"{method} {path}: no answer")
 
 
-def make(port, demo_file, organizations, users, out):
-    api = Api(port)
+def platform_token(port, demo_file):
     demo = json.load(open(demo_file, encoding="utf-8"))
     admin = next(u for u in demo["users"] if u["role"] in ("platform_admin", "admin"))
-    token = api.call("POST", "/auth/login", {"email": admin["email"], "password": admin["password"]})["access_token"]
+    return Api(port).call("POST", "/auth/login", {"email": admin["email"], "password": admin["password"]})["access_token"]
+
+
+def make(port, demo_file, organizations, users, out):
+    api, token = Api(port), platform_token(port, demo_file)
     mark = secrets.token_hex(4)
     generous = [
         {"limit_type": "single_order_value", "limit_value": 10_000_000},

@@ -6,7 +6,7 @@ mutant_seeds=10000
 mutant_seeds_quick=1500
 mutant_seconds_max=280
 # What is copied to plant bugs in: all that the build file speaks of, although only three suites are built.
-mutant_folders=(cmake actors app config domain metrics runtime storage tests web)
+mutant_folders=(cmake actors app bench config domain metrics runtime storage tests web)
 
 sim_command() {
   local seed_count=${SEEDS:-} first_seed=${FROM:-} jobs=${JOBS:-} mutate='' name='' quick_only='' layer=simulation

@@ -55,6 +55,7 @@ BEGIN {
   row("config/", "config/ domain/ actors/trade/brokers/", "yaml-cpp/ " posix)
   row("app/", "*", "*")
   row("tests/", "*", "*")
+  row("bench/", "*", "*")
 
   own = "domain/ runtime/ storage/ actors/ web/ metrics/ config/ app/ tests/ bench/"
   core_banned_headers = " thread mutex shared_mutex condition_variable future random ctime fstream iostream filesystem "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <caf/all.hpp>
+#include <utility>
 
 #include "actors/protocol/type_ids.hpp"
 #include "storage/event_codec.hpp"
@@ -12,6 +13,7 @@ namespace {
 
 using self_ptr = caf::stateful_actor<projection_state>*;
 constexpr std::int32_t rows_at_once = 1'000;
+constexpr std::size_t rows_in_a_statement = 2'000;  ///< more or less: a shard is not torn apart
 constexpr const char* projection_name = "orders";
 
 /// Folds an order up to, not including, `before_version`: what the read model had seen of it at the cursor.
@@ -47,11 +49,16 @@ void start_over(projection_state& state, shard_id shard) {
   state.unknown.insert(shard);
 }
 
-void read_cursors(projection_state& state) {
-  if (state.unknown.empty()) return;
+std::map<shard_id, std::int64_t> stored_cursors(projection_state& state) {
   std::map<shard_id, std::int64_t> cursors;
   for (const auto& cursor : state.tables.cursors(projection_name, state.settings.statement_deadline))
     cursors[cursor.shard] = cursor.seq;
+  return cursors;
+}
+
+void read_cursors(projection_state& state) {
+  if (state.unknown.empty()) return;
+  auto cursors = stored_cursors(state);
   for (const auto shard : std::exchange(state.unknown, {})) {
     state.core->follow(shard, cursors[shard]);
     state.gaps.insert(shard);
@@ -76,18 +83,36 @@ void read_gaps(projection_state& state, boot_ms now) {
   }
 }
 
-/// Writes what was folded of a shard. False when the cursor in the table is not where this fold began.
-bool write_shard(projection_state& state, shard_id shard) {
-  auto taken = state.core->take(shard);
+/// What was folded of a shard since it was last taken.
+postgres::projection_batch take(projection_state& state, shard_id shard) {
+  const auto taken = state.core->take(shard);
   for (const auto& trouble : taken.unreadable) state.services.log(severity::alarm, state.vital.id(), trouble);
-  postgres::projection_batch batch;
-  batch.projection = projection_name;
-  batch.shard = shard;
-  batch.expected = taken.cursor_before;
-  batch.seq = taken.cursor;
-  for (const auto& order : taken.orders) batch.orders.push_back(row_of(order));
-  for (const auto& held : taken.positions) batch.positions.push_back(row_of(held));
-  return state.tables.apply(batch, state.settings.statement_deadline);
+  postgres::projection_batch part;
+  part.shard = shard;
+  part.expected = taken.cursor_before;
+  part.seq = taken.cursor;
+  for (const auto& order : taken.orders) part.orders.push_back(row_of(order));
+  for (const auto& held : taken.positions) part.positions.push_back(row_of(held));
+  return part;
+}
+
+/// Writes what was taken of some shards. One whose cursor in the table is not where its fold began starts over; so do
+/// all of them when it throws, because whether they were written is not known: the cursors in the table say.
+void write_parts(projection_state& state, const std::vector<postgres::projection_batch>& parts) {
+  if (parts.empty()) return;
+  try {
+    const auto written = state.tables.apply(projection_name, parts, state.settings.statement_deadline);
+    for (const auto& part : parts) {
+      if (std::find(written.begin(), written.end(), part.shard) == written.end()) {
+        start_over(state, part.shard);
+      } else {
+        state.dirty.erase(part.shard);
+      }
+    }
+  } catch (const storage_unavailable&) {
+    for (const auto& part : parts) start_over(state, part.shard);
+    throw;
+  }
 }
 
 bool is_data_error(const storage_unavailable& error) {
@@ -115,7 +140,8 @@ void find_refused_row(projection_state& state, shard_id shard) {
   for (const auto& row : rows) {
     try {
       state.core->fold(shard, {row});
-      if (!write_shard(state, shard)) return start_over(state, shard);
+      write_parts(state, {take(state, shard)});
+      if (!state.core->follows(shard)) return;
     } catch (const storage_unavailable& error) {
       start_over(state, shard);
       if (!is_data_error(error)) throw;
@@ -124,18 +150,44 @@ void find_refused_row(projection_state& state, shard_id shard) {
   }
 }
 
+/// One of a group that PostgreSQL refused: by itself, until it is written or its refused row is found.
+void write_alone(projection_state& state, shard_id shard) {
+  try {
+    write_parts(state, {take(state, shard)});
+  } catch (const storage_unavailable& error) {
+    if (!is_data_error(error)) throw;
+    find_refused_row(state, shard);
+  }
+  state.alone.erase(shard);
+}
+
+void write_group(projection_state& state, const std::vector<postgres::projection_batch>& group) {
+  try {
+    write_parts(state, group);
+  } catch (const storage_unavailable& error) {
+    if (!is_data_error(error)) throw;
+    for (const auto& part : group) state.alone.insert(part.shard);
+  }
+}
+
+/// All that changed, in as few statements as may be: each costs PostgreSQL as much as dozens of rows do.
 void write_changes(projection_state& state) {
+  std::vector<shard_id> together;
   for (const auto& [shard, since] : std::map<shard_id, boot_ms>{state.dirty}) {
-    try {
-      if (write_shard(state, shard)) {
-        state.dirty.erase(shard);
-      } else {
-        start_over(state, shard);
-      }
-    } catch (const storage_unavailable& error) {
-      start_over(state, shard);  // whether it was written is not known: the cursor in the table says
-      if (!is_data_error(error)) throw;
-      find_refused_row(state, shard);
+    if (state.alone.contains(shard)) {
+      write_alone(state, shard);
+    } else {
+      together.push_back(shard);
+    }
+  }
+  std::vector<postgres::projection_batch> group;
+  std::size_t rows = 0;
+  for (const auto shard : together) {
+    const auto& part = group.emplace_back(take(state, shard));
+    rows += part.orders.size() + part.positions.size();
+    if (rows >= rows_in_a_statement || shard == together.back()) {
+      write_group(state, std::exchange(group, {}));
+      rows = 0;
     }
   }
 }
@@ -158,16 +210,20 @@ void tell_age(projection_state& state) {
   state.observe(age, lag);
 }
 
-/// A lost hint shows here: what was stored at the last look has had time to come.
+/// A lost hint shows here: what was stored at the last look has had time to come. So does a crash of PostgreSQL that
+/// took back what was written last: no commit of ours waits for the disk.
 void look_for_gaps(projection_state& state, boot_ms now) {
   if (now.value - state.polled.value < state.settings.poll.count()) return;
   state.polled = now;
   for (const auto& [shard, head] : state.head) {
     if (state.core->follows(shard) && state.core->position_of(shard) < head) state.gaps.insert(shard);
   }
+  auto cursors = stored_cursors(state);
   std::vector<shard_id> followed;
   for (shard_id shard = shards_per_role; shard < shard_count; ++shard) {
-    if (state.core->follows(shard)) followed.push_back(shard);
+    if (!state.core->follows(shard)) continue;
+    followed.push_back(shard);
+    if (!state.dirty.contains(shard) && cursors[shard] != state.core->position_of(shard)) start_over(state, shard);
   }
   for (const auto& stored : state.store->heads(followed, state.settings.statement_deadline)) {
     auto& head = state.head[stored.shard];
@@ -245,6 +301,7 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
       [self](const shard_gone& in) {
         start_over(self->state, in.shard);
         self->state.unknown.erase(in.shard);
+        self->state.alone.erase(in.shard);
         self->state.head.erase(in.shard);
       },
       [self](const committed_told& in) {

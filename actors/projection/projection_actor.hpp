@@ -28,13 +28,15 @@ using projection_observer = std::function<void(std::int64_t age_ms, std::int64_t
 /// What the projection needs of the read models (storage/postgres/read_models.hpp has the contracts). Every call throws
 /// storage_unavailable; postgres::statement_error with a data error says that PostgreSQL refuses what is in the batch.
 struct projection_tables {
-  std::function<bool(const postgres::projection_batch&, deadline within)> apply;
+  std::function<std::vector<shard_id>(const std::string& projection, const std::vector<postgres::projection_batch>&,
+                                      deadline within)>
+      apply;
   std::function<std::vector<postgres::shard_cursor>(const std::string& projection, deadline within)> cursors;
   std::function<std::vector<postgres::position_row>(organization_id, account_id, deadline within)> positions;
 };
 
 /// Keeps the read models `orders` and `positions`: folds committed trade rows (runtime/projection.hpp) and writes them
-/// with the cursor in one transaction. On its own thread and connections (spawn it detached).
+/// with the cursors, those of many shards in one transaction. On its own thread and connections (spawn it detached).
 ///
 /// A row that PostgreSQL refuses parks its shard: everything before the row is written, an alarm names it, the tree
 /// shows the shard as parked under this actor, and the other shards go on. restart_ask of that path, a restart, or a
@@ -58,6 +60,7 @@ struct projection_state {
   std::map<shard_id, boot_ms> dirty;      ///< folded but not written, since when
   std::set<shard_id> gaps;                ///< to be read from the journal
   std::set<shard_id> unknown;             ///< owned, cursor not read yet
+  std::set<shard_id> alone;               ///< PostgreSQL refused a group that they were in
   std::map<shard_id, parked_shard> parked;
   boot_ms polled;
 };

@@ -1,33 +1,44 @@
 #include "storage/postgres/read_models.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <map>
+#include <stdexcept>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 namespace sb::postgres {
 namespace {
 
-// The cursor is the fence: rows are written only if it moved from the expected place in this same statement.
+// A shard's cursor is its fence: the shard's rows are written only if it moved from the expected place in this same
+// statement.
 constexpr statement apply_batch{"read_models_apply", R"(
-with moved as (
+with part as (
+  select * from unnest($2::int[], $3::bigint[], $4::bigint[]) p(shard, expected, seq)),
+moved as (
   insert into projection_cursor as c (projection, shard, seq)
-  select $1::text, $2::int, $4::bigint
-  where $3::bigint = 0 or exists (select from projection_cursor k where k.projection = $1::text and k.shard = $2::int)
-  on conflict (projection, shard) do update set seq = excluded.seq where c.seq = $3::bigint
-  returning seq),
+  select $1::text, p.shard, p.seq from part p
+  where p.expected = 0 or exists (
+    select from projection_cursor k where k.projection = $1::text and k.shard = p.shard)
+  on conflict (projection, shard) do update set seq = excluded.seq
+  where c.seq = (select p.expected from part p where p.shard = excluded.shard)
+  returning shard),
 order_rows as (
   insert into orders as old (
     order_id, organization, user_id, account_id, client_order_id, exchange, symbol, side, order_type, product_type,
     validity, quantity, price, state, cancel_requested, broker_order_id, filled_quantity, average_price, reason,
     version, created_at, updated_at, trading_day, seq, shard)
-  select x.*, $2::int
+  select x.*
   from unnest(
     $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[],
     $13::text[], $14::text[], $15::text[], $16::bigint[], $17::bigint[], $18::text[], $19::boolean[], $20::text[],
     $21::bigint[], $22::bigint[], $23::text[], $24::bigint[], $25::bigint[], $26::bigint[], $27::int[],
-    $28::bigint[]) x
-  cross join moved
+    $28::bigint[], $29::int[]) x(
+    order_id, organization, user_id, account_id, client_order_id, exchange, symbol, side, order_type, product_type,
+    validity, quantity, price, state, cancel_requested, broker_order_id, filled_quantity, average_price, reason,
+    version, created_at, updated_at, trading_day, seq, shard)
+  join moved on moved.shard = x.shard
   on conflict (order_id) do update set
     organization = excluded.organization, user_id = excluded.user_id, account_id = excluded.account_id,
     client_order_id = excluded.client_order_id, exchange = excluded.exchange, symbol = excluded.symbol,
@@ -43,12 +54,15 @@ position_rows as (
     organization, account_id, exchange, symbol, product_type, trading_day, day_buy_quantity, day_sell_quantity,
     day_buy_value, day_sell_value, net_buy_quantity, net_sell_quantity, net_buy_value, net_sell_value, net_quantity,
     average_price, realized_pnl, last_price, last_fill_at, updated_at, seq, shard)
-  select x.*, $2::int
+  select x.*
   from unnest(
-    $29::bigint[], $30::bigint[], $31::text[], $32::text[], $33::text[], $34::int[], $35::bigint[], $36::bigint[],
-    $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[], $42::bigint[], $43::bigint[],
-    $44::bigint[], $45::bigint[], $46::bigint[], $47::bigint[], $48::bigint[], $49::bigint[]) x
-  cross join moved
+    $30::bigint[], $31::bigint[], $32::text[], $33::text[], $34::text[], $35::int[], $36::bigint[], $37::bigint[],
+    $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[], $42::bigint[], $43::bigint[], $44::bigint[],
+    $45::bigint[], $46::bigint[], $47::bigint[], $48::bigint[], $49::bigint[], $50::bigint[], $51::int[]) x(
+    organization, account_id, exchange, symbol, product_type, trading_day, day_buy_quantity, day_sell_quantity,
+    day_buy_value, day_sell_value, net_buy_quantity, net_sell_quantity, net_buy_value, net_sell_value, net_quantity,
+    average_price, realized_pnl, last_price, last_fill_at, updated_at, seq, shard)
+  join moved on moved.shard = x.shard
   on conflict (account_id, exchange, symbol, product_type) do update set
     organization = excluded.organization, trading_day = excluded.trading_day,
     day_buy_quantity = excluded.day_buy_quantity, day_sell_quantity = excluded.day_sell_quantity,
@@ -59,7 +73,7 @@ position_rows as (
     realized_pnl = excluded.realized_pnl, last_price = excluded.last_price, last_fill_at = excluded.last_fill_at,
     updated_at = excluded.updated_at, seq = excluded.seq, shard = excluded.shard
   where old.seq < excluded.seq)
-select count(*) from moved)"};
+select shard from moved)"};
 
 constexpr statement read_cursors{"read_models_cursors",
                                  "select shard, seq from projection_cursor where projection = $1::text order by shard"};
@@ -193,13 +207,15 @@ position_row to_position(row_reader in) {
   return out;
 }
 
-/// Of several rows for one key the newest, because one statement can write a key only once.
+/// Of several rows for one key the newest, because one statement can write a key only once. A key is of one shard.
 template <class Row, class Key>
-auto newest_by(const std::vector<Row>& rows, Key key) {
-  std::map<decltype(key(rows.front())), const Row*> newest;
-  for (const auto& row : rows) {
-    auto& kept = newest[key(row)];
-    if (kept == nullptr || kept->seq < row.seq) kept = &row;
+auto newest_by(const std::vector<projection_batch>& parts, std::vector<Row> projection_batch::*rows, Key key) {
+  std::map<std::invoke_result_t<Key, const Row&>, const Row*> newest;
+  for (const auto& part : parts) {
+    for (const auto& row : part.*rows) {
+      auto& kept = newest[key(row)];
+      if (kept == nullptr || kept->seq < row.seq) kept = &row;
+    }
   }
   std::vector<const Row*> out;
   for (const auto& entry : newest) out.push_back(entry.second);
@@ -220,9 +236,10 @@ void add_int8s(parameters& values, const std::vector<const Row*>& rows, Get get)
   values.add(std::move(column));
 }
 
-void add_days(parameters& values, const auto& rows) {
+template <class Row, class Get>
+void add_int4s(parameters& values, const std::vector<const Row*>& rows, Get get) {
   auto column = array::of_int4(rows.size());
-  for (const auto* row : rows) column.put4(row->day.value);
+  for (const auto* row : rows) column.put4(get(*row));
   values.add(std::move(column));
 }
 
@@ -256,8 +273,9 @@ void add_orders(parameters& values, const std::vector<const order_row*>& rows) {
   int8s([](row r) { return r.version; });
   int8s([](row r) { return r.created_at.value; });
   int8s([](row r) { return r.updated_at.value; });
-  add_days(values, rows);
+  add_int4s(values, rows, [](row r) { return r.day.value; });
   int8s([](row r) { return r.seq; });
+  add_int4s(values, rows, [](row r) { return r.shard; });
 }
 
 void add_positions(parameters& values, const std::vector<const position_row*>& rows) {
@@ -271,7 +289,7 @@ void add_positions(parameters& values, const std::vector<const position_row*>& r
   texts(&position_row::exchange);
   texts(&position_row::symbol);
   texts(&position_row::product_type);
-  add_days(values, rows);
+  add_int4s(values, rows, [](row r) { return r.day.value; });
   int8s([](row r) { return r.day_buy_quantity; });
   int8s([](row r) { return r.day_sell_quantity; });
   int8s([](row r) { return r.day_buy_value.ticks; });
@@ -287,6 +305,16 @@ void add_positions(parameters& values, const std::vector<const position_row*>& r
   int8s([](row r) { return r.last_fill_at.value; });
   int8s([](row r) { return r.updated_at.value; });
   int8s([](row r) { return r.seq; });
+  add_int4s(values, rows, [](row r) { return r.shard; });
+}
+
+/// A row under another shard than its part's would be written under that one's fence.
+void require_own_rows(const projection_batch& part) {
+  const auto own = [&](const auto& row) { return row.shard == part.shard; };
+  if (!std::all_of(part.orders.begin(), part.orders.end(), own) ||
+      !std::all_of(part.positions.begin(), part.positions.end(), own)) {
+    throw std::invalid_argument("a row of another shard in the batch of shard " + std::to_string(part.shard));
+  }
 }
 
 template <class Id>
@@ -309,17 +337,31 @@ void add_text(parameters& values, const std::optional<std::string>& text) {
 }  // namespace
 
 read_models::read_models(std::string conninfo, const node_identity& self)
-    : connection_(std::move(conninfo), self, plans::custom) {}
+    : connection_(std::move(conninfo), self, plans::custom, commits::deferred) {}
 
-bool read_models::apply(const projection_batch& batch, deadline within) {
+std::vector<shard_id> read_models::apply(const std::string& projection, const std::vector<projection_batch>& parts,
+                                         deadline within) {
+  auto shards = array::of_int4(parts.size());
+  auto expected = array::of_int8(parts.size());
+  auto seqs = array::of_int8(parts.size());
+  for (const auto& part : parts) {
+    require_own_rows(part);
+    shards.put4(part.shard);
+    expected.put8(part.expected);
+    seqs.put8(part.seq);
+  }
   parameters values;
-  values.text(batch.projection).int4(batch.shard).int8(batch.expected).int8(batch.seq);
-  add_orders(values, newest_by(batch.orders, [](const order_row& row) { return std::string_view{row.id}; }));
-  add_positions(values, newest_by(batch.positions, [](const position_row& row) {
+  values.text(projection).add(std::move(shards)).add(std::move(expected)).add(std::move(seqs));
+  add_orders(values, newest_by(parts, &projection_batch::orders,
+                               [](const order_row& row) { return std::string_view{row.id}; }));
+  add_positions(values, newest_by(parts, &projection_batch::positions, [](const position_row& row) {
                   return std::tuple{row.account.value, std::string_view{row.exchange}, std::string_view{row.symbol},
                                     std::string_view{row.product_type}};
                 }));
-  return connection_.run(apply_batch, values, from_now(within)).int8(0, 0) == 1;
+  const auto moved = connection_.run(apply_batch, values, from_now(within));
+  std::vector<shard_id> written;
+  for (int row = 0; row < moved.rows(); ++row) written.push_back(moved.int4(row, 0));
+  return written;
 }
 
 std::vector<shard_cursor> read_models::cursors(const std::string& projection, deadline within) {

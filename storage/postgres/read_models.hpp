@@ -69,7 +69,6 @@ struct position_row {
 
 /// What one projection learned from the rows (expected, seq] of one shard.
 struct projection_batch {
-  std::string projection;
   shard_id shard = 0;
   std::int64_t expected = 0;  ///< the cursor this batch was folded from; 0 when there is none
   std::int64_t seq = 0;       ///< the cursor after it
@@ -98,14 +97,20 @@ struct shard_cursor {
 
 /// The lists that projections keep. Used by one thread at a time; every call throws storage_unavailable when PostgreSQL
 /// cannot be reached or does not answer in time.
+///
+/// What is written here can be made again from the journal, so no commit waits for the disk (decision 0012): after a
+/// crash of PostgreSQL rows and cursors are together those of a moment before.
 class read_models {
  public:
   read_models(std::string conninfo, const node_identity& self);
 
-  /// Writes rows and cursor together, or nothing. False when the stored cursor is not `expected` (another projector was
-  /// here, or an earlier batch whose answer was lost did land): read the cursors and go on from there. Of several rows
-  /// for one key the one with the greatest seq counts, and a stored row with a greater or equal seq stays.
-  bool apply(const projection_batch& batch, deadline within);
+  /// Writes each shard's rows and cursor together, or nothing of that shard; shards are independent, none twice.
+  /// Answers those that were written. Of the others the stored cursor is not `expected` (another projector was here, or
+  /// an earlier batch whose answer was lost did land): read the cursors and go on from there. Of several rows for one
+  /// key the one with the greatest seq counts, and a stored row with a greater or equal seq stays. One statement: what
+  /// PostgreSQL refuses in one part keeps all of them out. Throws std::invalid_argument for a row under another shard.
+  std::vector<shard_id> apply(const std::string& projection, const std::vector<projection_batch>& parts,
+                              deadline within);
   std::vector<shard_cursor> cursors(const std::string& projection, deadline within);
 
   /// Newest first: created_at, then order id, both descending. `limit` rows at most; pass the last one as `after` for

@@ -113,6 +113,13 @@ def test_metrics_after_traffic(node, desk):
         assert any("_bucket{" in line and not line.endswith(" 0") for line in samples)
 
 
+def test_memory_is_mimallocs(running_node):
+    """A library that nothing calls by name is easily lost at link time. A sanitizer brings its own."""
+    with open(f"/proc/{running_node.process.pid}/maps", encoding="utf-8") as maps:
+        mapped = maps.read()
+    assert "libmimalloc" in mapped or "libasan" in mapped
+
+
 def test_openapi_describes_what_is_there(node, desk):
     """The document is JSON, and each of its routes answers something else than 'no such path' or 'no such method'."""
     answer = node.client().get("/openapi.json")

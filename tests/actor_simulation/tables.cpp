@@ -5,8 +5,8 @@
 
 namespace sb::actor_simulation {
 
-bool tables::apply(const postgres::projection_batch& batch) {
-  auto& cursor = cursors_[{batch.projection, batch.shard}];
+bool tables::apply(const std::string& projection, const postgres::projection_batch& batch) {
+  auto& cursor = cursors_[{projection, batch.shard}];
   if (cursor != batch.expected) return false;
   cursor = batch.seq;
   for (const auto& row : batch.orders) {
@@ -22,11 +22,14 @@ bool tables::apply(const postgres::projection_batch& batch) {
 
 projection_tables tables::for_projection() {
   projection_tables out;
-  out.apply = [this](const auto& batch, deadline) {
+  out.apply = [this](const auto& projection, const auto& parts, deadline) {
     reach_();
-    const bool applied = apply(batch);
+    std::vector<shard_id> written;
+    for (const auto& part : parts) {
+      if (apply(projection, part)) written.push_back(part.shard);
+    }
     reach_();  // the answer's way back
-    return applied;
+    return written;
   };
   out.cursors = [this](const auto& projection, deadline) {
     reach_();

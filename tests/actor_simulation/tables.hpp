@@ -26,7 +26,7 @@ class tables {
 
  private:
   using position_key = std::tuple<account_id, std::string, std::string, std::string>;
-  bool apply(const postgres::projection_batch& batch);
+  bool apply(const std::string& projection, const postgres::projection_batch& batch);
 
   std::function<void()> reach_;
   std::map<std::pair<std::string, shard_id>, std::int64_t> cursors_;

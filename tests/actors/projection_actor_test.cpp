@@ -30,6 +30,7 @@ struct lists : quiet_system {
   std::map<shard_id, shard_append> parts;
   std::map<shard_id, std::int64_t> cursors;
   std::vector<order_id> written;
+  int statements = 0;
   order_id refused;
   std::int64_t age_ms = 0;
   std::int64_t lag_rows = 0;
@@ -57,14 +58,21 @@ struct lists : quiet_system {
     REQUIRE(journal.append({part}, {}).at(0).status == append_status::stored);
     ++part.head_before;
   }
-  bool apply(const postgres::projection_batch& batch) {
-    for (const auto& order : batch.orders) {
-      if (order.id == refused) throw postgres::statement_error{"23514", "violates check constraint"};
+  std::vector<shard_id> apply(const std::vector<postgres::projection_batch>& batch) {
+    ++statements;
+    for (const auto& part : batch) {
+      for (const auto& order : part.orders) {
+        if (order.id == refused) throw postgres::statement_error{"23514", "violates check constraint"};
+      }
     }
-    if (cursors[batch.shard] != batch.expected) return false;
-    cursors[batch.shard] = batch.seq;
-    for (const auto& order : batch.orders) written.push_back(order.id);
-    return true;
+    std::vector<shard_id> moved;
+    for (const auto& part : batch) {
+      if (cursors[part.shard] != part.expected) continue;
+      cursors[part.shard] = part.seq;
+      moved.push_back(part.shard);
+      for (const auto& order : part.orders) written.push_back(order.id);
+    }
+    return moved;
   }
   void start() {
     const auto sink = keep(system.spawn([](caf::event_based_actor*) -> caf::behavior {
@@ -72,7 +80,9 @@ struct lists : quiet_system {
     }));
     services.writer = services.claims = sink;
     projection_tables tables;
-    tables.apply = [this](const postgres::projection_batch& batch, deadline) { return apply(batch); };
+    tables.apply = [this](const std::string&, const std::vector<postgres::projection_batch>& batch, deadline) {
+      return apply(batch);
+    };
     tables.cursors = [this](const std::string&, deadline) {
       std::vector<postgres::shard_cursor> out;
       for (const auto& [shard, seq] : cursors) out.push_back({shard, seq});
@@ -162,6 +172,35 @@ SCENARIO("a row that PostgreSQL refuses parks its shard, and the others go on") 
   }
 }
 
+SCENARIO("what changed in several shards is written by one statement") {
+  const auto [first, second] = two_organizations();
+  lists l;
+  l.stored(first, "A1");
+  l.stored(second, "B1");
+  l.start();
+  l.advance(60ms);
+  CHECK(l.wrote("A1"));
+  CHECK(l.wrote("B1"));
+  CHECK(l.statements == 1);
+
+  WHEN("another projector has moved one shard's cursor meanwhile") {
+    const auto shard = shard_of(shard_role::trade, first);
+    for (const auto& [organization, order] : {std::pair{first, "A2"}, {second, "B2"}}) l.stored(organization, order);
+    l.cursors[shard] = 2;
+    for (const auto& [number, part] : l.parts)
+      caf::anon_send(l.projecting, committed_told{number, std::make_shared<const std::vector<journal_row>>(part.rows)});
+    l.advance(60ms);
+    THEN("the other shard is written all the same, and that one goes on from the table's cursor") {
+      CHECK(l.wrote("B2"));
+      CHECK_FALSE(l.wrote("A2"));
+      l.stored(first, "A3");
+      l.advance(2'500ms);
+      CHECK(l.wrote("A3"));
+      CHECK(l.cursors[shard] == 3);
+    }
+  }
+}
+
 SCENARIO("rows that nobody told of are found") {
   const auto first = two_organizations().first;
   lists l;
@@ -173,4 +212,20 @@ SCENARIO("rows that nobody told of are found") {
   l.advance(2'500ms);
   CHECK(l.wrote("A2"));
   CHECK(l.lag_rows == 0);
+}
+
+SCENARIO("what a crash of PostgreSQL took back is written again") {
+  const auto first = two_organizations().first;
+  const auto shard = shard_of(shard_role::trade, first);
+  lists l;
+  l.stored(first, "A1");
+  l.stored(first, "A2");
+  l.start();
+  l.advance(500ms);
+  REQUIRE(l.cursors[shard] == 2);
+  std::erase(l.written, "A2");
+  l.cursors[shard] = 1;
+  l.advance(2'500ms);
+  CHECK(l.wrote("A2"));
+  CHECK(l.cursors[shard] == 2);
 }

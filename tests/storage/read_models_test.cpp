@@ -75,14 +75,17 @@ std::vector<std::string> ids(const std::vector<order_row>& rows) {
 
 using names = std::vector<std::string>;
 
+bool apply(read_models& models, const std::string& projection, const projection_batch& part) {
+  return models.apply(projection, {part}, generous) == std::vector<shard_id>{part.shard};
+}
+
 }  // namespace
 
 TEST_CASE("a batch writes rows and cursor together, or nothing", "[read models]") {
   if (!postgres_world::available()) return;
   postgres_world world;
   read_models models{world.conninfo(), self};
-  REQUIRE(
-      models.apply({"orders", 5, 0, 10, {order("A", 100, 9), order("B", 200, 10)}, {position("X", 3, 10)}}, generous));
+  REQUIRE(apply(models, "orders", {5, 0, 10, {order("A", 100, 9), order("B", 200, 10)}, {position("X", 3, 10)}}));
   CHECK(models.list_orders({{7}, {}, {}, {}, {}, {}, {}}, 10, {}, generous) ==
         std::vector<order_row>{order("B", 200, 10), order("A", 100, 9)});
   CHECK(models.list_positions({7}, {456}, generous) == std::vector<position_row>{position("X", 3, 10)});
@@ -90,8 +93,8 @@ TEST_CASE("a batch writes rows and cursor together, or nothing", "[read models]"
   auto changed = order("A", 100, 12);
   changed.state = "filled";
   SECTION("from the stored cursor it goes on, in another shard's cursor from zero") {
-    CHECK(models.apply({"orders", 5, 10, 12, {changed}, {position("X", 4, 12), position("Y", 1, 12)}}, generous));
-    CHECK(models.apply({"orders", 6, 0, 3, {}, {}}, generous));
+    CHECK(apply(models, "orders", {5, 10, 12, {changed}, {position("X", 4, 12), position("Y", 1, 12)}}));
+    CHECK(apply(models, "orders", {6, 0, 3, {}, {}}));
     CHECK(models.list_orders({{7}, {}, {}, {}, {}, {}, {}}, 10, {}, generous).at(1) == changed);
     CHECK(models.list_positions({7}, {456}, generous).at(0).net_quantity == 4);
     const auto cursors = models.cursors("orders", generous);
@@ -103,8 +106,8 @@ TEST_CASE("a batch writes rows and cursor together, or nothing", "[read models]"
   }
   SECTION("from any other place it is refused whole") {
     const auto expected = GENERATE(0, 9, 11, 12);
-    CHECK_FALSE(models.apply({"orders", 5, expected, 12, {changed}, {position("X", 4, 12)}}, generous));
-    CHECK_FALSE(models.apply({"never seen", 5, 1, 12, {changed}, {position("X", 4, 12)}}, generous));
+    CHECK_FALSE(apply(models, "orders", {5, expected, 12, {changed}, {position("X", 4, 12)}}));
+    CHECK_FALSE(apply(models, "never seen", {5, 1, 12, {changed}, {position("X", 4, 12)}}));
     CHECK(models.list_orders({{7}, {}, {}, {}, {}, {}, {}}, 10, {}, generous).at(1) == order("A", 100, 9));
     CHECK(models.list_positions({7}, {456}, generous).at(0).net_quantity == 3);
     CHECK(models.cursors("orders", generous).at(0).seq == 10);
@@ -112,11 +115,46 @@ TEST_CASE("a batch writes rows and cursor together, or nothing", "[read models]"
   SECTION("an older row does not replace a newer one, and of twins the newer counts") {
     auto older = order("B", 200, 8);
     older.state = "old";
-    CHECK(models.apply({"orders", 5, 10, 13, {older, changed, order("A", 100, 11)}, {position("X", 1, 10)}}, generous));
+    CHECK(apply(models, "orders", {5, 10, 13, {older, changed, order("A", 100, 11)}, {position("X", 1, 10)}}));
     const auto rows = models.list_orders({{7}, {}, {}, {}, {}, {}, {}}, 10, {}, generous);
     CHECK(rows.at(0).state == "new");
     CHECK(rows.at(1).state == "filled");
     CHECK(models.list_positions({7}, {456}, generous).at(0).net_quantity == 3);
+  }
+}
+
+TEST_CASE("of several shards in one statement each stands for itself", "[read models]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  read_models models{world.conninfo(), self};
+  const auto in = [](shard_id shard, const std::string& id, const std::string& symbol, std::int64_t seq) {
+    projection_batch part{shard, seq - 1, seq, {order(id, 100, seq)}, {position(symbol, seq, seq)}};
+    part.orders[0].shard = part.positions[0].shard = shard;
+    return part;
+  };
+  REQUIRE(models.apply("orders", {in(5, "A", "X", 1), in(6, "B", "Y", 1), in(7, "C", "Z", 1)}, generous) ==
+          std::vector<shard_id>{5, 6, 7});
+  SECTION("one whose cursor stands elsewhere is left out whole") {
+    REQUIRE(models.apply("orders", {in(6, "B", "Y", 2)}, generous) == std::vector<shard_id>{6});
+    CHECK(models.apply("orders", {in(5, "A", "X", 2), in(6, "B2", "Y", 2), in(7, "C", "Z", 2), in(8, "D", "W", 2)},
+                       generous) == std::vector<shard_id>{5, 7});
+    CHECK(models.find_order("A", generous)->seq == 2);
+    CHECK(models.find_order("C", generous)->shard == 7);
+    CHECK_FALSE(models.find_order("B2", generous));
+    CHECK_FALSE(models.find_order("D", generous));
+    for (const auto& held : models.list_positions({7}, {456}, generous)) CHECK(held.net_quantity == 2);
+    CHECK(models.cursors("orders", generous).size() == 3);
+  }
+  SECTION("what is refused in one keeps all of them out") {
+    auto refused = in(6, "B", "Y", 2);
+    refused.orders[0].reason = std::string("\0", 1);
+    CHECK_THROWS_AS(models.apply("orders", {in(5, "A", "X", 2), refused}, generous), statement_error);
+    CHECK(models.find_order("A", generous)->seq == 1);
+  }
+  SECTION("a row of another shard is a mistake of ours") {
+    auto wrong = in(5, "A", "X", 2);
+    wrong.positions[0].shard = 6;
+    CHECK_THROWS_AS(models.apply("orders", {wrong}, generous), std::invalid_argument);
   }
 }
 
@@ -133,7 +171,7 @@ TEST_CASE("lists filter, page and keep tenants apart", "[read models]") {
   rows[5].day = {19'701};
   rows.push_back(order("Z", 150, 7));
   rows.back().organization = {8};
-  REQUIRE(models.apply({"orders", 5, 0, 7, rows, {}}, generous));
+  REQUIRE(apply(models, "orders", {5, 0, 7, rows, {}}));
 
   struct row {
     const char* what;
@@ -178,7 +216,7 @@ TEST_CASE("another organization's positions are not listed", "[read models]") {
   if (!postgres_world::available()) return;
   postgres_world world;
   read_models models{world.conninfo(), self};
-  REQUIRE(models.apply({"positions", 5, 0, 1, {}, {position("B", 1, 1), position("A", 1, 1)}}, generous));
+  REQUIRE(apply(models, "positions", {5, 0, 1, {}, {position("B", 1, 1), position("A", 1, 1)}}));
   const auto rows = models.list_positions({7}, {456}, generous);
   REQUIRE(rows.size() == 2);
   CHECK(rows[0].symbol == "A");
@@ -190,22 +228,22 @@ TEST_CASE("a shard's open orders are those that somebody must look after", "[rea
   if (!postgres_world::available()) return;
   postgres_world world;
   read_models models{world.conninfo(), self};
-  const auto in = [](const std::string& id, const char* state, std::int32_t day = 19'700) {
+  const auto in = [](const std::string& id, const char* state, std::int32_t day = 19'700, shard_id shard = 5) {
     auto row = order(id, 100, 9);
+    row.shard = shard;
     row.state = state;
     row.day = {day};
     return row;
   };
-  REQUIRE(models.apply(
-      {"orders",
-       5,
+  REQUIRE(apply(
+      models, "orders",
+      {5,
        0,
        10,
        {in("A", "pending_new"), in("B", "new"), in("C", "partially_filled"), in("D", "unknown", 1), in("E", "filled"),
         in("F", "canceled", 19'800), in("G", "absent"), in("H", "absent", 19'694), in("I", "absent", 19'693)},
-       {}},
-      generous));
-  REQUIRE(models.apply({"orders", 6, 0, 10, {in("K", "new")}, {}}, generous));
+       {}}));
+  REQUIRE(apply(models, "orders", {6, 0, 10, {in("K", "new", 19'700, 6)}, {}}));
   const auto page = [&](const char* after, std::int32_t limit) {
     names ids;
     for (const auto& [organization, id] : models.open_orders(5, after, limit, generous)) {
