@@ -233,10 +233,12 @@ node_plan control_plane::impl::plan() {
     };
     return tables;
   };
-  p.projected = [this, lag = counters.projection_lag_rows("orders")](std::int64_t age_ms, std::int64_t lag_rows) {
+  p.projected.age = [this, lag = counters.projection_lag_rows("orders")](std::int64_t age_ms, std::int64_t lag_rows) {
     database->set_projection_age(age_ms);
     lag.set(lag_rows);
   };
+  p.projected.written = [this](shard_id shard) { database->orders_written(shard); };
+  p.projected.out_of_sight = [this](shard_id shard) { database->orders_out_of_sight(shard); };
   p.start_gateway = [this](caf::event_based_actor* parent, const node_services& services) {
     return edge->start(parent, services);
   };

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -45,6 +46,10 @@ class database_reader final : public web::database_port {
   ~database_reader() override;
 
   void set_projection_age(std::int64_t age_ms) { projection_age_ms_ = age_ms; }
+  /// From any thread: the orders of a trade shard were written by this node's projection, and by nobody else since.
+  void orders_written(shard_id shard) { version_of(shard) = ++last_version_; }
+  /// From any thread: somebody else may write them now.
+  void orders_out_of_sight(shard_id shard) { version_of(shard) = 0; }
   /// Frees e-mail addresses that no user came of, and forgets sessions whose tokens expired long ago; call it now and
   /// then.
   void clean_up();
@@ -76,11 +81,17 @@ class database_reader final : public web::database_port {
                       on_result<std::vector<web::position_record>> done) override;
   void timeline(organization_id organization, const order_id& order,
                 on_result<std::vector<web::timeline_record>> done) override;
+  std::uint64_t orders_version(organization_id organization) const override {
+    return orders_versions_[static_cast<std::size_t>(shard_of(shard_role::trade, organization) - shards_per_role)];
+  }
   std::int64_t projection_age_ms() const override { return projection_age_ms_; }
 
  private:
   template <class T, class Work>
   void run(work_thread& thread, on_result<T> done, Work work);
+  std::atomic<std::uint64_t>& version_of(shard_id shard) {
+    return orders_versions_.at(static_cast<std::size_t>(shard - shards_per_role));
+  }
   postgres::instant until() const { return postgres::from_now(within_); }
 
   node_identity self_;
@@ -88,6 +99,8 @@ class database_reader final : public web::database_port {
   std::function<wall_ms()> clock_;
   std::function<void(std::function<void()>)> post_;
   std::atomic<std::int64_t> projection_age_ms_{0};
+  std::atomic<std::uint64_t> last_version_{0};
+  std::array<std::atomic<std::uint64_t>, shards_per_role> orders_versions_{};  ///< of the trade shards
   postgres::connection identity_connection_;
   postgres::connection session_connection_;  ///< reads thread: the end of a session waits for nobody's password
   std::unique_ptr<journal> ids_;

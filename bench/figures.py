@@ -230,16 +230,18 @@ class Bench:
         ids = self.order_ids(site, 40_000)
         file = self.data / "orders.txt"
         file.write_text("".join(f"{token} {order}\n" for token, order in ids), encoding="ascii")
-        before, quiet, loaded_bytes = site.resident_bytes(), [], []
+        before, quiet, loaded_bytes, refused = site.resident_bytes(), [], 0, 0
         for number in range(self.rounds):
             say(f"memory: sweep {number + 1} of {self.rounds}")
             peak = Peak(site)
-            loads.wrk("sweep.lua", site.url, 64, 12, orders=file)
+            sweep = loads.wrk("sweep.lua", site.url, 64, 12, orders=file)
+            refused += sweep["non2xx"] + sweep["socket_errors"]
             peak.stop()
             if number == 0:
                 loaded_bytes = (peak.bytes - before) / peak.entities
             time.sleep(8)
             quiet.append(site.resident_bytes())
+        self.row("answers to sweeps that were not 2xx", refused, 0, 0, most=True)
         self.row("KiB for an idle loaded entity", round(loaded_bytes / 1024, 2), 4, 2, most=True)
         self.row("KiB for a retired entity", round((quiet[-1] - quiet[0]) / (self.rounds - 1) / len(ids) / 1024, 2), 0, 0, most=True)
 
@@ -259,16 +261,21 @@ class Peak:
 
     def __init__(self, site):
         self.site, self.bytes, self.entities = site, 0, 1
-        self.over = threading.Event()
+        self.over, self.trouble = threading.Event(), None
         self.thread = threading.Thread(target=self.watch, daemon=True)
         self.thread.start()
 
     def watch(self):
-        while not self.over.wait(0.2):
-            entities, held = self.site.entities(), self.site.resident_bytes()
-            if entities > self.entities:
-                self.entities, self.bytes = entities, held
+        try:
+            while not self.over.wait(0.2):
+                entities, held = self.site.entities(), self.site.resident_bytes()
+                if entities > self.entities:
+                    self.entities, self.bytes = entities, held
+        except (OSError, ValueError, KeyError) as trouble:
+            self.trouble = trouble
 
     def stop(self):
         self.over.set()
         self.thread.join(10)
+        if self.trouble or self.entities < 1000:
+            raise SystemExit(f"too few entities were seen to measure their memory: {self.entities} {self.trouble or ''}")

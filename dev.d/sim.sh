@@ -62,7 +62,6 @@ copy_for_mutants() {
   while read -r file; do
     [[ -f $mutants/src/$file ]] && touch "$mutants/src/$file"
   done <"$mutants/patched"
-  : >"$mutants/patched"
 }
 
 configure_mutants() {
@@ -187,6 +186,7 @@ run_mutants() {
     fi
     mutant_row '(none)' "$suite" - - -
   done
+  : >"$mutants/patched" # not before: a build that did not come about would leave a planted bug's object behind
 
   for patch in "${patches[@]}"; do
     name=$(basename "$patch" .patch)

@@ -95,7 +95,8 @@ struct api::impl {
                  order_counters{counters},
                  jwks_of(key),
                  openapi_document(routes()),
-                 {}},
+                 {},
+                 page_cache{}},
         tokens{authenticator_of(services.issuer.settings(), services.jwks)},
         paths{routes()} {
     if (const auto wrong = check_routes(routes()); !wrong.empty())

@@ -107,11 +107,13 @@ void api_request::respond(http_response&& response) {
   answer.respond(std::move(response));
 }
 
-void api_request::respond(int status, json_writer&& out) {
+void api_request::respond(int status, json_writer&& out) { respond_json(status, std::move(out).take()); }
+
+void api_request::respond_json(int status, std::string text) {
   http_response response;
   response.status = status;
   response.content_type = "application/json";
-  response.body = std::move(out).take();
+  response.body = std::move(text);
   respond(std::move(response));
 }
 

@@ -19,6 +19,7 @@
 #include "web/backend.hpp"
 #include "web/fields.hpp"
 #include "web/json_writer.hpp"
+#include "web/page_cache.hpp"
 #include "web/problem.hpp"
 #include "web/server/http.hpp"
 #include "web/server/responder.hpp"
@@ -77,6 +78,7 @@ struct api_services {
   std::string jwks;     ///< document
   std::string openapi;  ///< document
   std::function<void(std::string_view session, wall_ms token_expires)> session_ended;
+  page_cache order_pages;
 
   trading_day today() const { return day_of(clock(), settings.utc_offset_minutes); }
 };
@@ -124,6 +126,7 @@ struct api_request {
 
   void respond(http_response&& response);
   void respond(int status, json_writer&& body);
+  void respond_json(int status, std::string text);
   void refuse(problem&& why);
   void refuse(problem_code code, std::string detail = {});
 

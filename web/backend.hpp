@@ -138,6 +138,10 @@ class database_port {
                               on_result<std::vector<position_record>> done) = 0;
   virtual void timeline(organization_id organization, const order_id& order,
                         on_result<std::vector<timeline_record>> done) = 0;
+  /// Another number, or 0, before any row of the organization's orders is written (other tenants of its shard change it
+  /// as well). 0: this node cannot tell, so what is read is not to be kept. Asked before a read, it is that of what is
+  /// read, or an older one.
+  virtual std::uint64_t orders_version(organization_id organization) const = 0;
   /// Age of the projection in milliseconds, as last measured.
   virtual std::int64_t projection_age_ms() const = 0;
 };

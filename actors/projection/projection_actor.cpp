@@ -41,7 +41,12 @@ position load_position(projection_state& state, const position_key& key) {
   return {};
 }
 
+void tell(const std::function<void(shard_id)>& observer, shard_id shard) {
+  if (observer) observer(shard);
+}
+
 void start_over(projection_state& state, shard_id shard) {
+  tell(state.observe.out_of_sight, shard);
   state.core->drop(shard);
   state.dirty.erase(shard);
   state.gaps.erase(shard);
@@ -49,19 +54,15 @@ void start_over(projection_state& state, shard_id shard) {
   state.unknown.insert(shard);
 }
 
-std::map<shard_id, std::int64_t> stored_cursors(projection_state& state) {
+void read_cursors(projection_state& state) {
+  if (state.unknown.empty()) return;
   std::map<shard_id, std::int64_t> cursors;
   for (const auto& cursor : state.tables.cursors(projection_name, state.settings.statement_deadline))
     cursors[cursor.shard] = cursor.seq;
-  return cursors;
-}
-
-void read_cursors(projection_state& state) {
-  if (state.unknown.empty()) return;
-  auto cursors = stored_cursors(state);
   for (const auto shard : std::exchange(state.unknown, {})) {
     state.core->follow(shard, cursors[shard]);
     state.gaps.insert(shard);
+    tell(state.observe.written, shard);
   }
 }
 
@@ -100,6 +101,8 @@ postgres::projection_batch take(projection_state& state, shard_id shard) {
 /// all of them when it throws, because whether they were written is not known: the cursors in the table say.
 void write_parts(projection_state& state, const std::vector<postgres::projection_batch>& parts) {
   if (parts.empty()) return;
+  // It may be stored long before the answer is here, or without one.
+  for (const auto& part : parts) tell(state.observe.out_of_sight, part.shard);
   try {
     const auto written = state.tables.apply(projection_name, parts, state.settings.statement_deadline);
     for (const auto& part : parts) {
@@ -107,6 +110,7 @@ void write_parts(projection_state& state, const std::vector<postgres::projection
         start_over(state, part.shard);
       } else {
         state.dirty.erase(part.shard);
+        tell(state.observe.written, part.shard);
       }
     }
   } catch (const storage_unavailable&) {
@@ -121,6 +125,7 @@ bool is_data_error(const storage_unavailable& error) {
 }
 
 void park(projection_state& state, shard_id shard, const journal_row& row, const std::string& why) {
+  tell(state.observe.out_of_sight, shard);
   state.core->drop(shard);
   state.unknown.erase(shard);
   const auto now = state.services.clock();
@@ -193,7 +198,7 @@ void write_changes(projection_state& state) {
 }
 
 void tell_age(projection_state& state) {
-  if (!state.observe) return;
+  if (!state.observe.age) return;
   const auto now = state.services.clock().boot;
   std::int64_t age = 0;
   for (const auto& [shard, since] : state.dirty) age = std::max(age, now.value - since.value);
@@ -207,23 +212,19 @@ void tell_age(projection_state& state) {
       lag += std::max<std::int64_t>(0, head - state.core->position_of(shard));
     }
   }
-  state.observe(age, lag);
+  state.observe.age(age, lag);
 }
 
-/// A lost hint shows here: what was stored at the last look has had time to come. So does a crash of PostgreSQL that
-/// took back what was written last: no commit of ours waits for the disk.
+/// A lost hint shows here: what was stored at the last look has had time to come.
 void look_for_gaps(projection_state& state, boot_ms now) {
   if (now.value - state.polled.value < state.settings.poll.count()) return;
   state.polled = now;
   for (const auto& [shard, head] : state.head) {
     if (state.core->follows(shard) && state.core->position_of(shard) < head) state.gaps.insert(shard);
   }
-  auto cursors = stored_cursors(state);
   std::vector<shard_id> followed;
   for (shard_id shard = shards_per_role; shard < shard_count; ++shard) {
-    if (!state.core->follows(shard)) continue;
-    followed.push_back(shard);
-    if (!state.dirty.contains(shard) && cursors[shard] != state.core->position_of(shard)) start_over(state, shard);
+    if (state.core->follows(shard)) followed.push_back(shard);
   }
   for (const auto& stored : state.store->heads(followed, state.settings.statement_deadline)) {
     auto& head = state.head[stored.shard];
@@ -292,6 +293,8 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
       settings.utc_offset_minutes,
       [self](const entity_key& key, std::int64_t before) { return load_order(self->state, key, before); },
       [self](const position_key& key) { return load_position(self->state, key); });
+  // What a former incarnation said of them is over.
+  for (shard_id shard = shards_per_role; shard < shard_count; ++shard) tell(state.observe.out_of_sight, shard);
   const auto me = caf::actor_cast<caf::actor>(self);
   self->send(state.services.writer, subscribe_ask{me});
   self->send(state.services.claims, follow_shards{shard_role::trade, me});
@@ -299,6 +302,7 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
   return {
       [self](const shard_owned& in) { start_over(self->state, in.shard); },
       [self](const shard_gone& in) {
+        if (in.shard < shards_per_role) return;
         start_over(self->state, in.shard);
         self->state.unknown.erase(in.shard);
         self->state.alone.erase(in.shard);

@@ -21,9 +21,16 @@ struct projection_settings {
   std::chrono::milliseconds every{50};  ///< changes of this long are written together
   std::chrono::milliseconds poll{1'000};
 };
-/// What the projection tells the node: its age in milliseconds (0 when it has all that it was told of) and its lag in
-/// rows. A parked shard counts in both.
-using projection_observer = std::function<void(std::int64_t age_ms, std::int64_t lag_rows)>;
+/// What the projection tells the node, from its own thread; each may be empty.
+struct projection_observer {
+  /// Its age in milliseconds (0 when it has all that it was told of) and its lag in rows. A parked shard counts in
+  /// both.
+  std::function<void(std::int64_t age_ms, std::int64_t lag_rows)> age;
+  /// It follows the shard from its cursor on, or what it wrote of it is stored: nobody else writes, as far as it knows.
+  std::function<void(shard_id shard)> written;
+  /// It is about to write, does not know what is stored, or does not follow the shard any more. Trade shards only.
+  std::function<void(shard_id shard)> out_of_sight;
+};
 
 /// What the projection needs of the read models (storage/postgres/read_models.hpp has the contracts). Every call throws
 /// storage_unavailable; postgres::statement_error with a data error says that PostgreSQL refuses what is in the batch.

@@ -38,13 +38,12 @@ std::string one_line(const char* message) {
 /// Guards on the server's side for a client that stops answering: they end what our own deadlines can no longer reach.
 /// client_connection_check_interval ends a statement whose client has closed the socket, for example one that still
 /// waits for a row lock.
-std::string session_guards(plans planning, commits waiting) {
+std::string session_guards(plans planning) {
   const auto max_ms = std::chrono::milliseconds{server_statement_max}.count();
   return "set statement_timeout = " + std::to_string(max_ms) +
          "; set idle_in_transaction_session_timeout = 5000"
          "; set client_connection_check_interval = 1000"
-         "; set synchronous_commit = " +
-         (waiting == commits::durable ? "on" : "off") +
+         "; set synchronous_commit = on"
          "; set timezone = 'UTC'"
          "; set plan_cache_mode = " +
          (planning == plans::generic ? "force_generic_plan" : "force_custom_plan");
@@ -68,11 +67,8 @@ std::string application_name(const node_identity& self) {
   return "stocksblitz/" + self.node + "/" + std::to_string(self.incarnation);
 }
 
-connection::connection(std::string conninfo, const node_identity& self, plans planning, commits waiting)
-    : conninfo_(std::move(conninfo)),
-      application_name_(postgres::application_name(self)),
-      planning_(planning),
-      waiting_(waiting) {}
+connection::connection(std::string conninfo, const node_identity& self, plans planning)
+    : conninfo_(std::move(conninfo)), application_name_(postgres::application_name(self)), planning_(planning) {}
 
 void connection::on_notice(void* self, const PGresult* notice) {
   // A canceled wait for the synchronous standby arrives as a warning beside a success. The commit is then local only,
@@ -103,7 +99,7 @@ void connection::open(instant until) {
   close();
   connect(until);
   try {
-    exchange_script(session_guards(planning_, waiting_), until);
+    exchange_script(session_guards(planning_), until);
   } catch (const statement_error& failed) {
     close();
     throw connect_error(failed.what());

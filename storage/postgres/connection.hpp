@@ -42,11 +42,6 @@ struct statement {
 /// it can gain; `custom` for lists with optional filters, where only the values tell which index to use.
 enum class plans { generic, custom };
 
-/// Whether an answered commit is on the disk. `deferred` (synchronous_commit = off) is only for what the journal can
-/// make again: a crash of PostgreSQL takes back the last of it, always whole transactions and never an earlier one
-/// alone.
-enum class commits { durable, deferred };
-
 /// "stocksblitz/<node>/<incarnation>". Take-over recognizes an owner's connections by it, so it must arrive whole:
 /// throws std::invalid_argument unless the node's name is 1 to 31 characters of [A-Za-z0-9._-] (PostgreSQL cuts
 /// application names at 63 bytes).
@@ -60,7 +55,7 @@ std::string application_name(const node_identity& self);
 class connection {
  public:
   /// Does not connect yet. `conninfo` is a libpq connection string or URI.
-  connection(std::string conninfo, const node_identity& self, plans planning, commits waiting = commits::durable);
+  connection(std::string conninfo, const node_identity& self, plans planning);
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
   ~connection() = default;
@@ -111,7 +106,6 @@ class connection {
   std::string conninfo_;
   std::string application_name_;
   plans planning_;
-  commits waiting_;
   std::unique_ptr<PGconn, finish> handle_;
   std::vector<std::string_view> prepared_;
   std::unique_ptr<PGresult, clear>

@@ -337,7 +337,7 @@ void add_text(parameters& values, const std::optional<std::string>& text) {
 }  // namespace
 
 read_models::read_models(std::string conninfo, const node_identity& self)
-    : connection_(std::move(conninfo), self, plans::custom, commits::deferred) {}
+    : connection_(std::move(conninfo), self, plans::custom) {}
 
 std::vector<shard_id> read_models::apply(const std::string& projection, const std::vector<projection_batch>& parts,
                                          deadline within) {

@@ -97,9 +97,6 @@ struct shard_cursor {
 
 /// The lists that projections keep. Used by one thread at a time; every call throws storage_unavailable when PostgreSQL
 /// cannot be reached or does not answer in time.
-///
-/// What is written here can be made again from the journal, so no commit waits for the disk (decision 0012): after a
-/// crash of PostgreSQL rows and cursors are together those of a moment before.
 class read_models {
  public:
   read_models(std::string conninfo, const node_identity& self);

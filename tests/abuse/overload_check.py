@@ -1,10 +1,11 @@
 """More than the node can do, while fifty tenants go on trading at a quiet pace of their own. What they and the node can do is measured
 first: the tenants alone, then how many connections reach the peak. Then one user with twenty times the requests in flight that he may
-have; then, after the peak has been measured again with the journal as long as it is by now, he and a crowd with ten times those
-connections. What is done must stay near that peak, and the fifty must not pay for the others.
+have; then he and a crowd with ten times those connections. What is done must stay near the peak, and the fifty must not pay for the
+others.
 
 Beside the one user the fifty's p99 may be twice that of the calm: the node has room. Beside the crowd it may be twice that of the peak:
-the node is full before the overload begins, and is full after it.
+the node is full before the overload begins, and is full after it. A shared machine is faster in one minute than in another by more than
+what is asked here, so calm and peak are measured right before and right after, and count together.
 
 Only placed orders count, in figures per second and in percentiles: a refusal is quick and does nobody any good."""
 import json
@@ -33,7 +34,7 @@ GREEDY_PACE_MS = 100
 NICE = 10
 CROWD_ORGANIZATIONS, CROWD_USERS = 20, 200
 QUIET_TENANTS, QUIET_ORDERS_PER_S = 50, 100
-CALM_SECONDS, SEARCH_SECONDS, PEAK_SECONDS = 30, 12, 30
+CALM_SECONDS, SEARCH_SECONDS, PEAK_SECONDS = 60, 12, 60
 MEMORY_FROM_S = 60
 REASONS_SHOWN = 10
 
@@ -109,44 +110,49 @@ def run(scene, report):
     site = Site(scene, report)
     report.row("overload", f"load of the machine before, {os.cpu_count()} processors", os.getloadavg()[0])
     site.crowd_load(PEAK_CONNECTIONS[1], 5, "warm").result()
-    calm, _, _ = site.phase("calm", CALM_SECONDS)
-    report.row("overload", f"calm, {QUIET_TENANTS} quiet tenants alone: orders/s", round(calm.per_s(), 1))
-    report.row("overload", "calm: p50 ms", calm.p50_ms())
-    report.row("overload", "calm: p99 ms", calm.p99_ms())
-    enough, at_first = find_peak(site, report)
+    enough = find_peak(site, report)
     crowd_connections = TIMES_THE_CAPACITY * enough
     seconds = scene.minutes * 60
 
+    calm = calm_alone(site, report, "calm before")
     quiet, [one], memory = site.phase("one", seconds, site.greedy_load)
+    calm.add(calm_alone(site, report, "calm after"))
     what = f"one user, {GREEDY_CONNECTIONS} connections, {scene.minutes} min"
     report_others(report, what, quiet, calm, calm)
     report_one_user(report, what, one)
     report_memory(report, what, memory)
 
-    at_peak, peak = crowd_alone(site, report, "just before", enough, PEAK_SECONDS)
-    report.at_least("overload", "just before: orders/s, for a journal that one user made longer", round(peak), round(0.75 * at_first))
+    at_peak, before = crowd_alone(site, report, "just before", enough, PEAK_SECONDS)
     quiet, [crowd, one], memory = site.phase(
         "crowd", seconds, lambda *when: site.crowd_load(crowd_connections, *when), site.greedy_load)
+    after_peak, after = crowd_alone(site, report, "just after", enough, PEAK_SECONDS)
+    at_peak.add(after_peak)
+    report.at_least("overload", "just after: orders/s, as before", round(after), round(0.75 * before))
     what = f"he and a crowd, {crowd_connections} connections, {scene.minutes} min"
-    report.at_least("overload", f"{what}: orders/s without his", round(crowd["per_s"] + quiet.per_s()), round(0.9 * peak))
+    report.at_least("overload", f"{what}: orders/s without his", round(crowd["per_s"] + quiet.per_s()), round(0.9 * (before + after) / 2))
     report.row("overload", "the crowd's p99 ms", crowd["p99_ms"])
     report_refusals(report, f"{what}: the crowd", crowd)
     report_others(report, what, quiet, calm, at_peak)
     report_one_user(report, what, one)
     report_memory(report, what, memory)
-    _, after = crowd_alone(site, report, "afterwards", enough, PEAK_SECONDS)
-    report.at_least("overload", "afterwards: orders/s, for a journal that the crowd made longer", round(after), round(0.75 * peak))
     end_of(report, "overload", site.node)
 
 
+def calm_alone(site, report, when):
+    calm, _, _ = site.phase(when.replace(" ", "-"), CALM_SECONDS)
+    report.row("overload", f"{when}, {QUIET_TENANTS} quiet tenants alone: orders/s", round(calm.per_s(), 1))
+    report.row("overload", f"{when}: p50 ms", calm.p50_ms())
+    report.row("overload", f"{when}: p99 ms", calm.p99_ms())
+    return calm
+
+
 def find_peak(site, report):
-    """The fewest connections of the crowd that come near the best that it and the fifty can do, and what they did."""
+    """The fewest connections of the crowd that come near the best that it and the fifty can do."""
     found = {}
     for connections in PEAK_CONNECTIONS:
         _, found[connections] = crowd_alone(site, report, "at first", connections, SEARCH_SECONDS)
     best = max(found.values())
-    enough = min(connections for connections, per_s in found.items() if per_s >= NEAR_THE_PEAK * best)
-    return enough, found[enough]
+    return min(connections for connections, per_s in found.items() if per_s >= NEAR_THE_PEAK * best)
 
 
 def crowd_alone(site, report, when, connections, seconds):

@@ -128,7 +128,7 @@ node_plan node_world::plan() {
   p.broker.paper.id_mode = config_.ids;
   if (troubled_) p.broker.faults = config_.broker;
   p.connect_tables = [this] { return tables_.for_projection(); };
-  p.projected = [](std::int64_t, std::int64_t) {};
+  p.projected = {};
   p.start_gateway = [this](caf::event_based_actor* parent, const node_services& services) {
     auto actor = parent->spawn([this, services](caf::event_based_actor* self) { return edge(self, services); });
     caf::anon_send(services.router, gateway_ready{1, actor});

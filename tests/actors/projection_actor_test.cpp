@@ -31,6 +31,8 @@ struct lists : quiet_system {
   std::map<shard_id, std::int64_t> cursors;
   std::vector<order_id> written;
   int statements = 0;
+  int out_of_sight = 0;
+  std::map<shard_id, int> versions;  ///< how often it was said that a shard is written; 0: out of sight
   order_id refused;
   std::int64_t age_ms = 0;
   std::int64_t lag_rows = 0;
@@ -93,10 +95,15 @@ struct lists : quiet_system {
         projection_actor, services, projection_settings{},
         [this] { return std::unique_ptr<journal>{std::make_unique<memory_journal>(store)}; },
         [tables] { return tables; },
-        [this](std::int64_t age, std::int64_t lag) {
-          age_ms = age;
-          lag_rows = lag;
-        }));
+        projection_observer{[this](std::int64_t age, std::int64_t lag) {
+                              age_ms = age;
+                              lag_rows = lag;
+                            },
+                            [this](shard_id shard) { ++versions[shard]; },
+                            [this](shard_id shard) {
+                              versions[shard] = 0;
+                              ++out_of_sight;
+                            }}));
     for (const auto& [shard, part] : parts) caf::anon_send(projecting, shard_owned{shard});
     run();
   }
@@ -214,18 +221,42 @@ SCENARIO("rows that nobody told of are found") {
   CHECK(l.lag_rows == 0);
 }
 
-SCENARIO("what a crash of PostgreSQL took back is written again") {
+SCENARIO("whoever keeps what was read hears when it may be another") {
   const auto first = two_organizations().first;
   const auto shard = shard_of(shard_role::trade, first);
   lists l;
   l.stored(first, "A1");
-  l.stored(first, "A2");
   l.start();
   l.advance(500ms);
-  REQUIRE(l.cursors[shard] == 2);
-  std::erase(l.written, "A2");
-  l.cursors[shard] = 1;
-  l.advance(2'500ms);
-  CHECK(l.wrote("A2"));
-  CHECK(l.cursors[shard] == 2);
+  REQUIRE(l.wrote("A1"));
+  const auto before = l.versions[shard];
+  const auto told = l.out_of_sight;
+  CHECK(before > 0);
+  SECTION("nothing is written, nothing is said") {
+    l.advance(2'500ms);
+    CHECK(l.versions[shard] == before);
+  }
+  SECTION("rows are written") {
+    l.stored(first, "A2");
+    l.advance(2'500ms);
+    CHECK(l.versions[shard] > 0);
+    CHECK(l.out_of_sight > told);
+  }
+  SECTION("a user shard is gone") {
+    caf::anon_send(l.projecting, shard_gone{3, "another node has it"});
+    l.advance(100ms);
+    CHECK(l.versions[shard] == before);
+    CHECK_FALSE(l.versions.contains(3));
+  }
+  SECTION("the shard is gone") {
+    caf::anon_send(l.projecting, shard_gone{shard, "another node has it"});
+    l.advance(100ms);
+    CHECK(l.versions[shard] == 0);
+  }
+  SECTION("PostgreSQL refuses a row") {
+    l.refused = "A2";
+    l.stored(first, "A2");
+    l.advance(2'500ms);
+    CHECK(l.versions[shard] == 0);
+  }
 }

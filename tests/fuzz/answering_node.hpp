@@ -82,6 +82,7 @@ class answering_database final : public web::database_port {
                       on_result<std::vector<web::position_record>> done) override;
   void timeline(organization_id organization, const order_id& order,
                 on_result<std::vector<web::timeline_record>> done) override;
+  std::uint64_t orders_version(organization_id) const override { return 0; }
   std::int64_t projection_age_ms() const override { return 7; }
 
  private:

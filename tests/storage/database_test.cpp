@@ -154,9 +154,6 @@ TEST_CASE("a connection is recognizable, guarded and durable", "[connection]") {
       current_setting('client_connection_check_interval') || ' ' || current_setting('lock_timeout'))"};
   CHECK(database.run(look, {}, soon()).text(0, 0) ==
         "stocksblitz/abcdefghijklmnopqrstuvwxyz.1234/9223372036854775807 on 30s 5s 1s 0");
-  postgres::connection unhurried{world.conninfo(), longest, postgres::plans::custom, postgres::commits::deferred};
-  CHECK(unhurried.run(look, {}, soon()).text(0, 0) ==
-        "stocksblitz/abcdefghijklmnopqrstuvwxyz.1234/9223372036854775807 off 30s 5s 1s 0");
   const auto bad = GENERATE(as<std::string>{}, "", "abcdefghijklmnopqrstuvwxyz.12345", "a/b", "a b", "\xC3\xA4");
   CHECK_THROWS_AS(postgres::application_name({bad, 1}), std::invalid_argument);
   CHECK_THROWS_AS(postgres_journal(world.conninfo(), {bad, 1}), std::invalid_argument);

@@ -208,6 +208,8 @@ void scripted_database::end_session(const std::string& token_id, organization_id
 void scripted_database::next_id(const std::string&, on_result<std::int64_t> done) { tell(std::move(done), ++last_id); }
 void scripted_database::list_orders(const order_filter& wanted, on_result<std::vector<order_record>> done) {
   filter = wanted;
+  ++lists_read;
+  if (when_read) when_read();
   auto page = orders;
   if (page.size() > static_cast<std::size_t>(wanted.limit)) page.resize(static_cast<std::size_t>(wanted.limit));
   tell(std::move(done), std::move(page));

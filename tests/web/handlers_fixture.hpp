@@ -111,6 +111,9 @@ class scripted_database final : public database_port {
   std::int64_t last_id = 1'000;
   std::vector<order_record> orders;
   std::optional<order_filter> filter;
+  int lists_read = 0;
+  std::function<void()> when_read;
+  std::uint64_t version = 0;  ///< of every organization's orders
   std::optional<user_id> counted;
   std::optional<trading_day> counted_day;
   std::vector<position_record> positions;
@@ -136,6 +139,7 @@ class scripted_database final : public database_port {
                       on_result<std::vector<position_record>> done) override;
   void timeline(organization_id organization, const order_id& order,
                 on_result<std::vector<timeline_record>> done) override;
+  std::uint64_t orders_version(organization_id) const override { return version; }
   std::int64_t projection_age_ms() const override { return 120; }
 
  private:

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "handlers_fixture.hpp"
+#include "web/auth/base64url.hpp"
 
 using namespace sb;
 using namespace sb::web;
@@ -54,6 +55,69 @@ SCENARIO("orders page by page") {
       CHECK(got.status() == 400);
       CHECK(got.code() == "VALIDATION_CURSOR");
     }
+  }
+}
+
+SCENARIO("a page is read again when it may be another") {
+  api_world world;
+  world.database.orders = {{id_number(0), alpha, working_order(id_number(0), trader).order}};
+  const auto list = [&](const std::string& query = "") { return get(world, "/trades" + query, world.admin_token()); };
+  WHEN("this node can tell what is written") {
+    world.database.version = 1;
+    const auto first = list();
+    const auto second = list();
+    CHECK(world.database.lists_read == 1);
+    CHECK(second.response.body == first.response.body);
+    CHECK(second.header("X-Data-Age-Ms") == "120");
+    THEN("the same page is read after the next write") {
+      world.database.orders.push_back({id_number(1), alpha, working_order(id_number(1), trader).order});
+      world.database.version = 2;
+      CHECK(list().at("/data") == "[2]");
+      CHECK(world.database.lists_read == 2);
+    }
+    THEN("another page is read") {
+      const auto query = GENERATE(as<std::string>{}, "?limit=1", "?state=new", "?symbol=A", "?user_id=101",
+                                  "?trading_account_id=11", "?from=2024-01-01T00:00:00Z", "?to=2024-01-01T00:00:00Z",
+                                  "?cursor=" + base64url_encode("1705312800000." + id_number(1)));
+      CHECK(list(query).status() == 200);
+      CHECK(world.database.lists_read == 2);
+    }
+    THEN("a trader's own page is that of his orders, whoever asks for it") {
+      get(world, "/trades", world.trader_token());
+      CHECK(world.database.lists_read == 2);
+      list("?user_id=101");
+      CHECK(world.database.lists_read == 2);
+    }
+    THEN("another organization's page is its own") {
+      get(world, "/trades", world.token(stranger, beta, {"admin"}));
+      CHECK(world.database.lists_read == 2);
+      CHECK(world.database.filter->organization == beta);
+    }
+    THEN("what is written between question and answer is not missed") {
+      world.database.version = 2;
+      world.database.when_read = [&] { world.database.version = 3; };
+      list();
+      world.database.when_read = {};
+      list();
+      CHECK(world.database.lists_read == 3);
+    }
+    THEN("a node without a lease reads") {
+      world.entities.is_ready = false;
+      list();
+      CHECK(world.database.lists_read == 2);
+    }
+  }
+  WHEN("this node cannot tell") {
+    list();
+    list();
+    CHECK(world.database.lists_read == 2);
+  }
+  WHEN("the database does not answer") {
+    world.database.version = 1;
+    world.database.unavailable = true;
+    CHECK(list().status() == 503);
+    world.database.unavailable = false;
+    CHECK(list().status() == 200);
   }
 }
 

@@ -83,22 +83,53 @@ std::optional<std::pair<wall_ms, order_id>> read_cursor(std::string_view text) {
   return std::pair{at, plain->substr(point + 1)};
 }
 
+/// All of a filter, as text.
+std::string text_of(const order_filter& filter) {
+  const auto number = [](const auto& value) { return value ? std::to_string(value->value) + '/' : std::string{"-/"}; };
+  auto key = std::to_string(filter.organization.value) + '/' + number(filter.user) + number(filter.account);
+  key += number(filter.from) + number(filter.to) + std::to_string(filter.limit) + '/';
+  key += filter.status ? word(*filter.status) : "-";
+  key += '/' + (filter.after ? std::to_string(filter.after->first.value) + '.' + filter.after->second : "-") + '/';
+  if (filter.symbol) key += '=' + *filter.symbol;  // last: it may have any character
+  return key;
+}
+
+std::string render_page(std::vector<order_record>&& page, std::size_t limit) {
+  const bool more = page.size() > limit;
+  if (more) page.resize(limit);
+  json_writer out;
+  out.begin_object().key("data").begin_array();
+  for (const auto& each : page) write_order(out, each.id, each.organization, each.state, std::nullopt);
+  out.end_array();
+  const auto cursor = more ? std::optional{cursor_of(page.back())} : std::nullopt;
+  out.member("next_cursor", cursor ? std::optional<std::string_view>{*cursor} : std::nullopt);
+  out.member("has_more", more).end_object();
+  return std::move(out).take();
+}
+
+void answer_page(const request_ptr& request, std::string body) {
+  mark_projection(*request);
+  request->respond_json(200, std::move(body));
+}
+
+/// The same page is rendered once, until the projection writes to the organization's shard (decision 0013). Without a
+/// lease another node may write by now.
 void send_list(const request_ptr& request, order_filter filter) {
+  auto& services = request->services;
+  const auto version = services.entities.ready() ? services.database.orders_version(request->organization) : 0;
+  auto key = text_of(filter);
+  if (version != 0) {
+    if (const auto kept = services.order_pages.find(key, version)) return answer_page(request, *kept);
+  }
   const auto limit = static_cast<std::size_t>(filter.limit);
   ++filter.limit;  // one more tells whether there are more
-  request->services.database.list_orders(
-      filter, on_read<std::vector<order_record>>(request, [request, limit](std::vector<order_record>&& page) {
-        const bool more = page.size() > limit;
-        if (more) page.resize(limit);
-        json_writer out;
-        out.begin_object().key("data").begin_array();
-        for (const auto& each : page) write_order(out, each.id, each.organization, each.state, std::nullopt);
-        out.end_array();
-        out.member("next_cursor", more ? std::optional<std::string_view>{cursor_of(page.back())} : std::nullopt);
-        out.member("has_more", more).end_object();
-        mark_projection(*request);
-        request->respond(200, std::move(out));
-      }));
+  services.database.list_orders(
+      filter, on_read<std::vector<order_record>>(
+                  request, [request, limit, version, key = std::move(key)](std::vector<order_record>&& page) {
+                    auto body = render_page(std::move(page), limit);
+                    if (version != 0) request->services.order_pages.keep(key, version, body);
+                    answer_page(request, std::move(body));
+                  }));
 }
 
 }  // namespace
