@@ -47,9 +47,9 @@ class database_reader final : public web::database_port {
 
   void set_projection_age(std::int64_t age_ms) { projection_age_ms_ = age_ms; }
   /// From any thread: the orders of a trade shard were written by this node's projection, and by nobody else since.
-  void orders_written(shard_id shard) { version_of(shard) = ++last_version_; }
+  void orders_written(shard_id shard) { orders_versions_.at(place_of(shard)) = ++last_version_; }
   /// From any thread: somebody else may write them now.
-  void orders_out_of_sight(shard_id shard) { version_of(shard) = 0; }
+  void orders_out_of_sight(shard_id shard) { orders_versions_.at(place_of(shard)) = 0; }
   /// Frees e-mail addresses that no user came of, and forgets sessions whose tokens expired long ago; call it now and
   /// then.
   void clean_up();
@@ -82,16 +82,14 @@ class database_reader final : public web::database_port {
   void timeline(organization_id organization, const order_id& order,
                 on_result<std::vector<web::timeline_record>> done) override;
   std::uint64_t orders_version(organization_id organization) const override {
-    return orders_versions_[static_cast<std::size_t>(shard_of(shard_role::trade, organization) - shards_per_role)];
+    return orders_versions_.at(place_of(shard_of(shard_role::trade, organization)));
   }
   std::int64_t projection_age_ms() const override { return projection_age_ms_; }
 
  private:
   template <class T, class Work>
   void run(work_thread& thread, on_result<T> done, Work work);
-  std::atomic<std::uint64_t>& version_of(shard_id shard) {
-    return orders_versions_.at(static_cast<std::size_t>(shard - shards_per_role));
-  }
+  static std::size_t place_of(shard_id trade) { return static_cast<std::size_t>(trade - shards_per_role); }
   postgres::instant until() const { return postgres::from_now(within_); }
 
   node_identity self_;

@@ -11,7 +11,7 @@ ROOT = HERE.parent
 
 def wrk(script, url, connections, seconds, **environment):
     """What the script's done() printed, with `load_share`: the part of all processors that wrk itself used."""
-    env = dict(os.environ, **{name.upper(): str(value) for name, value in environment.items()})
+    env = dict(os.environ, LUA_PATH=f"{HERE}/?.lua", **{name.upper(): str(value) for name, value in environment.items()})
     began, before = time.monotonic(), os.times()
     out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", HERE / script, url], env=env,
                          capture_output=True, text=True, check=False)

@@ -1,5 +1,7 @@
 -- Places LIMIT orders as random users. Each line of the file named by CLIENTS is "token account"; prices and symbols are
--- the instrument file's. done() prints one line of JSON.
+-- the instrument file's.
+require("report")
+
 local clients, symbols, k = {}, {}, 0
 local thread = 0
 
@@ -29,11 +31,4 @@ function request()
     '{"trading_account_id":%s,"exchange":"NSE","symbol":"%s","trade_type":"%s","order_type":"LIMIT","product_type":"INTRADAY","validity":"DAY","quantity":%d,"price":%.2f,"client_order_id":"b-%s-%d-%d"}',
     client.account, symbol.name, k % 2 == 0 and "BUY" or "SELL", math.random(1, 50), ticks / 20, os.getenv("RUN"), number, k)
   return wrk.format("POST", "/trades/place-order", { ["Authorization"] = client.token, ["Content-Type"] = "application/json" }, body)
-end
-
-function done(summary, latency, requests)
-  local e = summary.errors
-  io.write(string.format('WRKJSON {"orders_s":%.1f,"p50_ms":%.2f,"p99_ms":%.2f,"max_ms":%.1f,"requests":%d,"non2xx":%d,"socket_errors":%d}\n',
-    summary.requests / (summary.duration / 1e6), latency:percentile(50) / 1000, latency:percentile(99) / 1000, latency.max / 1000,
-    summary.requests, e.status, e.connect + e.read + e.write + e.timeout))
 end

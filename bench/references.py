@@ -17,7 +17,7 @@ def baseline(folder, data, connections, seconds):
     told = json.loads(out.stdout.strip().splitlines()[-1])
     if "error" in told:
         raise SystemExit(f"the baseline did not run: {told['error']}")
-    return {"orders_s": told[f"c{connections}_orders_s"], "p50_ms": told[f"c{connections}_p50_ms"], "p99_ms": told[f"c{connections}_p99_ms"]}
+    return {"per_s": told[f"c{connections}_orders_s"], "p50_ms": told[f"c{connections}_p50_ms"], "p99_ms": told[f"c{connections}_p99_ms"]}
 
 
 class SingleInserts:

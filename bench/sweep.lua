@@ -1,4 +1,6 @@
 -- Reads every order of the file ORDERS ("token order" a line) one after the other, from the first again after the last.
+require("report")
+
 function init(args)
   requests, k = {}, 0
   for line in io.lines(os.getenv("ORDERS")) do
@@ -10,10 +12,4 @@ end
 function request()
   k = k % #requests + 1
   return requests[k]
-end
-
-function done(summary, latency, requests)
-  local e = summary.errors
-  io.write(string.format('WRKJSON {"per_s":%.1f,"requests":%d,"non2xx":%d,"socket_errors":%d}\n',
-    summary.requests / (summary.duration / 1e6), summary.requests, e.status, e.connect + e.read + e.write + e.timeout))
 end

@@ -3,30 +3,31 @@
 #include <utility>
 
 namespace sb::web {
+namespace {
 
-std::shared_ptr<const std::string> page_cache::find(const std::string& key, std::uint64_t version) {
-  const auto found = by_key_.find(key);
-  if (found == by_key_.end()) return nullptr;
-  if (found->second->version != version) {
-    forget(found->second);
-    return nullptr;
-  }
-  by_use_.splice(by_use_.begin(), by_use_, found->second);
-  return found->second->body;
+constexpr std::size_t overhead = 256;  // of an entry's parts, about
+
+}  // namespace
+
+const std::string* page_cache::find(const std::string& key, std::uint64_t version) {
+  const auto* kept = pages_.find(key);
+  if (kept == nullptr) return nullptr;
+  if (kept->version == version) return &kept->body;
+  forget(key, *kept);
+  return nullptr;
 }
 
 void page_cache::keep(const std::string& key, std::uint64_t version, std::string body) {
-  if (const auto former = by_key_.find(key); former != by_key_.end()) forget(former->second);
-  by_use_.push_front({key, version, std::make_shared<const std::string>(std::move(body))});
-  by_key_.emplace(key, by_use_.begin());
-  bytes_ += by_use_.front().bytes();
-  while (bytes_ > bytes_max_) forget(std::prev(by_use_.end()));
+  if (const auto* former = pages_.find(key)) forget(key, *former);
+  const auto bytes = 2 * key.size() + body.size() + overhead;
+  pages_.put(key, {version, std::move(body), bytes});
+  bytes_ += bytes;
+  while (bytes_ > bytes_max_) bytes_ -= pages_.take_oldest().bytes;
 }
 
-void page_cache::forget(entries::iterator which) {
-  bytes_ -= which->bytes();
-  by_key_.erase(which->key);
-  by_use_.erase(which);
+void page_cache::forget(const std::string& key, const page& kept) {
+  bytes_ -= kept.bytes;
+  pages_.erase(key);
 }
 
 }  // namespace sb::web

@@ -1,10 +1,9 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
-#include <list>
-#include <memory>
 #include <string>
-#include <string_view>
-#include <unordered_map>
+
+#include "web/recently_used.hpp"
 
 namespace sb::web {
 
@@ -17,27 +16,23 @@ class page_cache {
   page_cache() = default;
   explicit page_cache(std::size_t bytes_max) : bytes_max_{bytes_max} {}
 
-  /// The body that was kept under this key and version. Null: there is none, and one of another version is forgotten.
-  std::shared_ptr<const std::string> find(const std::string& key, std::uint64_t version);
+  /// The body that was kept under this key and version; valid until the next call. Null: there is none, and one of
+  /// another version is forgotten.
+  const std::string* find(const std::string& key, std::uint64_t version);
   void keep(const std::string& key, std::uint64_t version, std::string body);
   std::size_t bytes() const { return bytes_; }
 
  private:
-  struct entry {
-    std::string key;
+  struct page {
     std::uint64_t version = 0;
-    std::shared_ptr<const std::string> body;
-    std::size_t bytes() const { return 2 * key.size() + body->size() + overhead; }
+    std::string body;
+    std::size_t bytes = 0;  ///< its key, and what an entry costs, included
   };
-  using entries = std::list<entry>;
-  static constexpr std::size_t overhead = 256;  ///< of an entry's parts, about
-
-  void forget(entries::iterator which);
+  void forget(const std::string& key, const page& kept);
 
   std::size_t bytes_max_ = bytes_max_default;
   std::size_t bytes_ = 0;
-  entries by_use_;  ///< the one used last in front
-  std::unordered_map<std::string, entries::iterator> by_key_;
+  recently_used<std::string, page> pages_;
 };
 
 }  // namespace sb::web

@@ -124,9 +124,8 @@ bool is_data_error(const storage_unavailable& error) {
   return statement != nullptr && statement->is_data_error();
 }
 
+/// After it has started over: it is not to go on from its cursor.
 void park(projection_state& state, shard_id shard, const journal_row& row, const std::string& why) {
-  tell(state.observe.out_of_sight, shard);
-  state.core->drop(shard);
   state.unknown.erase(shard);
   const auto now = state.services.clock();
   state.parked[shard] = {row.seq, "row " + std::to_string(row.seq) + " of " + row.stream + ": " + why, now.boot,

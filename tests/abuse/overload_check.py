@@ -1,11 +1,11 @@
 """More than the node can do, while fifty tenants go on trading at a quiet pace of their own. What they and the node can do is measured
-first: the tenants alone, then how many connections reach the peak. Then one user with twenty times the requests in flight that he may
-have; then he and a crowd with ten times those connections. What is done must stay near the peak, and the fifty must not pay for the
-others.
+first: how many connections reach the peak, then the tenants alone. Then one user with twenty times the requests in flight that he may
+have; then, after the peak has been measured again, he and a crowd with ten times those connections. What is done must stay near that
+peak, and the fifty must not pay for the others.
 
 Beside the one user the fifty's p99 may be twice that of the calm: the node has room. Beside the crowd it may be twice that of the peak:
-the node is full before the overload begins, and is full after it. A shared machine is faster in one minute than in another by more than
-what is asked here, so calm and peak are measured right before and right after, and count together.
+the node is full before the overload begins, and is full after it. Calm and peak are measured once more right after, for a reader who
+wants to know what the machine itself did meanwhile; only those before count.
 
 Only placed orders count, in figures per second and in percentiles: a refusal is quick and does nobody any good."""
 import json
@@ -116,7 +116,7 @@ def run(scene, report):
 
     calm = calm_alone(site, report, "calm before")
     quiet, [one], memory = site.phase("one", seconds, site.greedy_load)
-    calm.add(calm_alone(site, report, "calm after"))
+    calm_alone(site, report, "calm after")
     what = f"one user, {GREEDY_CONNECTIONS} connections, {scene.minutes} min"
     report_others(report, what, quiet, calm, calm)
     report_one_user(report, what, one)
@@ -125,11 +125,10 @@ def run(scene, report):
     at_peak, before = crowd_alone(site, report, "just before", enough, PEAK_SECONDS)
     quiet, [crowd, one], memory = site.phase(
         "crowd", seconds, lambda *when: site.crowd_load(crowd_connections, *when), site.greedy_load)
-    after_peak, after = crowd_alone(site, report, "just after", enough, PEAK_SECONDS)
-    at_peak.add(after_peak)
+    _, after = crowd_alone(site, report, "just after", enough, PEAK_SECONDS)
     report.at_least("overload", "just after: orders/s, as before", round(after), round(0.75 * before))
     what = f"he and a crowd, {crowd_connections} connections, {scene.minutes} min"
-    report.at_least("overload", f"{what}: orders/s without his", round(crowd["per_s"] + quiet.per_s()), round(0.9 * (before + after) / 2))
+    report.at_least("overload", f"{what}: orders/s without his", round(crowd["per_s"] + quiet.per_s()), round(0.9 * before))
     report.row("overload", "the crowd's p99 ms", crowd["p99_ms"])
     report_refusals(report, f"{what}: the crowd", crowd)
     report_others(report, what, quiet, calm, at_peak)

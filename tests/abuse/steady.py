@@ -109,12 +109,6 @@ class SteadyTenants:
         assert not self.thread.is_alive(), "the steady tenants hang"
         return self
 
-    def add(self, others):
-        """What others did at another time counts as well; both have stopped."""
-        self.took_ms += others.took_ms
-        self.refused += others.refused
-        self.seconds += others.seconds
-
     def per_s(self):
         return len(self.took_ms) / self.seconds
 

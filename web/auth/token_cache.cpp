@@ -7,36 +7,19 @@ namespace sb::web {
 token_cache::token_cache(std::size_t entries_max) : entries_max_(std::max<std::size_t>(entries_max, 1)) {}
 
 std::shared_ptr<const verified_token> token_cache::find(const sha256_digest& digest, wall_ms now) {
-  const auto found = entries_.find(digest);
-  if (found == entries_.end()) return nullptr;
-  const auto at = found->second;
-  if (now >= at->second->good_until) {
-    entries_.erase(found);
-    by_use_.erase(at);
-    return nullptr;
-  }
-  by_use_.splice(by_use_.begin(), by_use_, at);
-  return at->second;
+  const auto* found = tokens_.find(digest);
+  if (found == nullptr) return nullptr;
+  if (now < (*found)->good_until) return *found;
+  tokens_.erase(digest);
+  return nullptr;
 }
 
 void token_cache::remember(const sha256_digest& digest, std::shared_ptr<const verified_token> token) {
-  if (const auto found = entries_.find(digest); found != entries_.end()) {
-    found->second->second = std::move(token);
-    by_use_.splice(by_use_.begin(), by_use_, found->second);
-    return;
-  }
-  if (entries_.size() == entries_max_) {
-    entries_.erase(by_use_.back().first);
-    by_use_.pop_back();
-  }
-  by_use_.emplace_front(digest, std::move(token));
-  entries_.emplace(digest, by_use_.begin());
+  tokens_.put(digest, std::move(token));
+  if (tokens_.size() > entries_max_) tokens_.take_oldest();
 }
 
-void token_cache::clear() {
-  entries_.clear();
-  by_use_.clear();
-}
+void token_cache::clear() { tokens_.clear(); }
 
 token_revocations::token_revocations(std::size_t sessions_max) : sessions_max_(sessions_max) {}
 

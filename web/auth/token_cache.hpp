@@ -1,7 +1,6 @@
 #pragma once
 #include <cstddef>
 #include <cstring>
-#include <list>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -14,6 +13,7 @@
 #include "domain/ids.hpp"
 #include "web/auth/digest.hpp"
 #include "web/auth/token_verifier.hpp"
+#include "web/recently_used.hpp"
 
 namespace sb::web {
 
@@ -30,7 +30,7 @@ class token_cache {
   std::shared_ptr<const verified_token> find(const sha256_digest& digest, wall_ms now);
   void remember(const sha256_digest& digest, std::shared_ptr<const verified_token> token);
   void clear();
-  std::size_t size() const { return entries_.size(); }
+  std::size_t size() const { return tokens_.size(); }
 
  private:
   struct digest_hash {
@@ -40,11 +40,8 @@ class token_cache {
       return hash;
     }
   };
-  using entry = std::pair<sha256_digest, std::shared_ptr<const verified_token>>;
-
   std::size_t entries_max_;
-  std::list<entry> by_use_;  // the one used last in front
-  std::unordered_map<sha256_digest, std::list<entry>::iterator, digest_hash> entries_;
+  recently_used<sha256_digest, std::shared_ptr<const verified_token>, digest_hash> tokens_;
 };
 
 /// Sessions that were ended before their tokens expire. A revocation must not be forgotten while a token of the session

@@ -119,7 +119,7 @@ void send_list(const request_ptr& request, order_filter filter) {
   const auto version = services.entities.ready() ? services.database.orders_version(request->organization) : 0;
   auto key = text_of(filter);
   if (version != 0) {
-    if (const auto kept = services.order_pages.find(key, version)) return answer_page(request, *kept);
+    if (const auto* kept = services.order_pages.find(key, version)) return answer_page(request, *kept);
   }
   const auto limit = static_cast<std::size_t>(filter.limit);
   ++filter.limit;  // one more tells whether there are more
