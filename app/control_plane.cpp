@@ -222,7 +222,8 @@ node_plan control_plane::impl::plan() {
   p.projection.utc_offset_minutes = chosen.trading.utc_offset_minutes;
   p.projection.statement_deadline = statement_deadline();
   p.connect_tables = [this] {
-    const auto models = std::make_shared<postgres::read_models>(chosen.database.conninfo, self);
+    const auto models =
+        std::make_shared<postgres::read_models>(chosen.database.conninfo, self, postgres::plans::generic);
     projection_tables tables;
     tables.apply = [models](const auto& projection, const auto& parts, deadline within) {
       return models->apply(projection, parts, within);

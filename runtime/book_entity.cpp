@@ -46,7 +46,12 @@ void book_entity::handle(const delivery& in, turn& now) {
       in.body);
 }
 
+std::int64_t book_entity::gather_ms(boot_ms now) const {
+  return asked_ && now.value - asked_->value <= rules_.gather_ms ? rules_.gather_ms : 0;
+}
+
 void book_entity::on(const reserve_request& in, const envelope& head, turn& now) {
+  asked_ = now.now.boot;
   std::vector<risk_event> facts;
   const bool too_late = in.deadline.value != 0 && now.now.boot > in.deadline;
   auto verdict = decide(book_, in.what, now.now.day, too_late, facts);
@@ -79,7 +84,12 @@ void book_entity::on(const settle_request& in, const envelope& head, turn& now) 
     }
   }
   if (head.from.request != 0) {
-    now.after_commit_unhurried(reply_out{head.from, settled{key_.organization, verdict.accepted, verdict.settled_seq}});
+    reply_out told{head.from, settled{key_.organization, verdict.accepted, verdict.settled_seq}};
+    if (in.what.facts.size() > rules_.gather_facts_max) {
+      now.after_commit(std::move(told));
+    } else {
+      now.after_commit_unhurried(std::move(told));
+    }
   }
 }
 

@@ -13,6 +13,10 @@ struct book_rules {
   std::int64_t probe_retry_ms = 5'000;
   std::int32_t probes_max = 256;  ///< orders asked for in one round
   std::int64_t snapshot_events_min = 500;
+  /// Who was asked for a reservation within this time expects another one, and settlements wait for its row, or for
+  /// an alarm after this time and its shard's next tick.
+  std::int64_t gather_ms = 50;
+  std::size_t gather_facts_max = 64;  ///< a settlement of more is stored at once: more of its kind wait for it
   /// How long what is known of an order that is over stays: longer than any Reserve may be on its way.
   std::int64_t tombstone_ms = 61'500;
 };
@@ -24,6 +28,7 @@ class book_entity final : public entity {
 
   bool replay(const event_record& event, wall_ms at, std::string& why) override;
   bool restore(const stored_snapshot& snapshot, std::string& why) override;
+  std::int64_t gather_ms(boot_ms now) const override;
   void recovered(turn& now, predecessor former) override;
   void handle(const delivery& in, turn& now) override;
   void committed(const clock_reading& now, outputs& out) override;
@@ -69,6 +74,7 @@ class book_entity final : public entity {
   book_rules rules_;
   risk_book book_;
   std::size_t snapshot_bytes_ = 0;  ///< size of the last snapshot
+  std::optional<boot_ms> asked_;    ///< for a reservation, the last time
 
   // Reservations whose order has not been heard of since this incarnation began.
   std::deque<unheard> unheard_;

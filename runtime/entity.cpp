@@ -6,6 +6,11 @@
 #include "storage/event_codec.hpp"
 
 namespace sb {
+namespace {
+
+constexpr std::size_t gathered_max = 256;  // facts; they leave as soon as there are as many
+
+}  // namespace
 
 entity_core::entity_core(entity_key key, std::unique_ptr<entity> self, std::size_t queue_max)
     : key_{std::move(key)}, self_{std::move(self)}, queue_max_{queue_max} {}
@@ -43,6 +48,13 @@ void entity_core::deliver(delivery in, const clock_reading& now, outputs& out) {
       out.push_back(reply_out{in.head.from, rejected{rejection::storage_unavailable, "the entity is being replayed"}});
     return;
   }
+  if (const auto* fired = std::get_if<alarm>(&in.body); fired != nullptr && fired->id == alarm_gathered) {
+    gather_alarm_ = false;
+    if (phase_ != phase::gathering) return;
+    turn late{now, out};
+    resume(late);
+    return append(late, out);
+  }
   if (from_edge && queue_.size() >= queue_max_) {
     out.push_back(
         reply_out{in.head.from, rejected{rejection::overloaded, "too many requests wait for " + stream_of(key_)}});
@@ -59,8 +71,9 @@ void entity_core::deliver(delivery in, const clock_reading& now, outputs& out) {
 }
 
 void entity_core::take_turns(const clock_reading& now, outputs& out) {
-  while (phase_ == phase::ready && !queue_.empty()) {
+  while ((phase_ == phase::ready || phase_ == phase::gathering) && !queue_.empty()) {
     turn step{now, out};
+    resume(step);
     auto batch = std::exchange(queue_, {});
     for (const auto& in : batch) {
       if (in.head.deadline.value != 0 && now.boot > in.head.deadline) {
@@ -76,21 +89,45 @@ void entity_core::take_turns(const clock_reading& now, outputs& out) {
 void entity_core::finish(turn& done, outputs& out) {
   if (done.facts_.empty()) {
     release(done.after_, done.now, out);
-    return;
+  } else if (!gather(done, out)) {
+    append(done, out);
   }
-  append_out append;
-  append.version = version_ + 1;
-  append.events = static_cast<std::int32_t>(done.facts_.size());
-  append.body = pack(done.facts_);
-  append.at = done.now.wall;
-  append.urgent = done.urgent_;
-  unhurried_ = !append.urgent;
-  version_ += append.events;
-  tail_events_ += append.events;
-  tail_bytes_ += append.body.size();
+}
+
+/// What was gathered is part of the turn again.
+void entity_core::resume(turn& step) {
+  if (phase_ != phase::gathering) return;
+  step.facts_ = std::exchange(gathered_, {});
+  step.after_ = std::exchange(held_, {});
+  phase_ = phase::ready;
+}
+
+/// False when the facts are to leave now.
+bool entity_core::gather(turn& done, outputs& out) {
+  const auto wait_ms = self_->gather_ms(done.now.boot);
+  if (done.urgent_ || wait_ms == 0 || done.facts_.size() >= gathered_max) return false;
+  gathered_ = std::move(done.facts_);
+  held_ = std::move(done.after_);
+  phase_ = phase::gathering;
+  // One that is set for what was gathered before comes sooner than it need.
+  if (!std::exchange(gather_alarm_, true)) out.push_back(alarm_out{alarm_gathered, wait_ms});
+  return true;
+}
+
+void entity_core::append(turn& done, outputs& out) {
+  append_out row;
+  row.version = version_ + 1;
+  row.events = static_cast<std::int32_t>(done.facts_.size());
+  row.body = pack(done.facts_);
+  row.at = done.now.wall;
+  row.urgent = done.urgent_;
+  unhurried_ = !row.urgent;
+  version_ += row.events;
+  tail_events_ += row.events;
+  tail_bytes_ += row.body.size();
   held_ = std::move(done.after_);
   phase_ = phase::appending;
-  out.push_back(std::move(append));
+  out.push_back(std::move(row));
 }
 
 void entity_core::appended(append_verdict verdict, const clock_reading& now, outputs& out) {
@@ -125,6 +162,7 @@ void entity_core::offer_snapshot(outputs& out) {
 void entity_core::abandon(rejection why, const std::string& detail, outputs& out) {
   for (const auto& to : std::exchange(waiting_, {})) out.push_back(reply_out{to, rejected{why, detail}});
   queue_.clear();
+  gathered_.clear();
   held_.clear();
   phase_ = phase::failed;
 }

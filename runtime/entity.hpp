@@ -29,7 +29,7 @@ struct append_out {
   std::int32_t events = 0;
   std::string body;  ///< pack(events)
   wall_ms at;
-  bool urgent = false;  ///< somebody waits for it; else it may ride with a later batch
+  bool urgent = false;  ///< somebody waits for it; else it may be part of a later batch
 };
 /// Somebody now waits behind the append that is out unhurried: it should go with the next batch.
 struct hurry_out {};
@@ -95,11 +95,18 @@ enum class predecessor : std::uint8_t {
 };
 
 /// One entity's decisions. `handle` changes the working state as it records facts; the core guarantees that no message
-/// is handled while an append is out, and that the object is thrown away when an append fails, so working and committed
-/// state are the same at the start of every turn.
+/// is handled while an append is out, and that the object is thrown away when an append fails, so that what a turn
+/// decides on is stored before it or with it.
 class entity {
  public:
   virtual ~entity() = default;
+
+  /// After how long the alarm comes for facts that nobody waits for and that stay in memory meanwhile, so that one
+  /// append has them and those of the next request: a row of their own would cost as much. 0: they leave at once.
+  virtual std::int64_t gather_ms(boot_ms now) const {
+    static_cast<void>(now);
+    return 0;
+  }
 
   /// Folds one stored event. False and `why` when it cannot be read: the entity is parked.
   virtual bool replay(const event_record& event, wall_ms at, std::string& why) = 0;
@@ -126,6 +133,8 @@ enum class append_verdict : std::uint8_t {
 /// An entity's whole life: recover, take turns, retire. One append of a stream is out at most.
 class entity_core {
  public:
+  enum alarm_id : std::int32_t { alarm_gathered = -1 };  ///< an entity's own are positive
+
   entity_core(entity_key key, std::unique_ptr<entity> self, std::size_t queue_max);
 
   /// Once, before anything is handled. Messages that came earlier wait. `former` is what the shard knows of it; an
@@ -139,16 +148,25 @@ class entity_core {
   const entity_key& key() const { return key_; }
   bool alive() const { return phase_ != phase::failed; }
   bool recovering() const { return phase_ == phase::recovering; }
-  /// Nothing is queued, out, waited for or to be watched: the stream can bring it all back.
+  /// Nothing is queued, gathered, out, waited for or to be watched: the stream can bring it all back.
   bool can_retire() const;
   std::int64_t version() const { return version_; }
   std::size_t queued() const { return queue_.size(); }
 
  private:
-  enum class phase : std::uint8_t { recovering, ready, appending, failed };
+  enum class phase : std::uint8_t {
+    recovering,
+    ready,
+    gathering,  ///< decided, and not on its way to the journal yet: the next turn goes on from here
+    appending,
+    failed,
+  };
 
   void take_turns(const clock_reading& now, outputs& out);
   void finish(turn& done, outputs& out);
+  void resume(turn& step);
+  bool gather(turn& done, outputs& out);
+  void append(turn& done, outputs& out);
   void release(outputs& after, const clock_reading& now, outputs& out);
   void fail(const std::string& why, outputs& out);
   void offer_snapshot(outputs& out);
@@ -158,11 +176,13 @@ class entity_core {
   std::size_t queue_max_;
   phase phase_ = phase::recovering;
   std::vector<delivery> queue_;
-  std::vector<requester> waiting_;  ///< edge requests taken in and not answered yet
-  bool unhurried_ = false;          ///< the append that is out is in no hurry
-  outputs held_;                    ///< leaves when the append that is out is stored
-  std::int64_t version_ = 0;        ///< events of the stream, the append that is out included
-  std::int64_t tail_events_ = 0;    ///< since the last snapshot
+  std::vector<requester> waiting_;      ///< edge requests taken in and not answered yet
+  bool unhurried_ = false;              ///< the append that is out is in no hurry
+  std::vector<event_record> gathered_;  ///< facts that wait for company
+  bool gather_alarm_ = false;           ///< is set
+  outputs held_;                        ///< leaves when the append that is out, or what is gathered, is stored
+  std::int64_t version_ = 0;            ///< events of the stream, the append that is out included
+  std::int64_t tail_events_ = 0;        ///< since the last snapshot
   std::size_t tail_bytes_ = 0;
 };
 

@@ -82,7 +82,7 @@ caf::behavior claims(self_ptr self, node_services services, claim_settings setti
                   [&](const follow_shards& follower) { return follower.supervisor == down.source; });
   });
   const auto me = caf::actor_cast<caf::actor>(self);
-  self->send(state.services.writer, subscribe_ask{me});
+  self->send(state.services.writer, follow_journal{me, std::nullopt});
   self->send(state.services.cluster, beats_ask{me});
   return {
       [self](const beat_told& in) {
@@ -98,7 +98,6 @@ caf::behavior claims(self_ptr self, node_services services, claim_settings setti
           if (role_of_shard(shard) == in.role) self->send(in.supervisor, shard_owned{shard});
         }
       },
-      [](const committed_told&) {},
       [self](const held_told& in) {
         for (const auto shard : in.shards) {
           self->state.held.insert(shard);

@@ -38,11 +38,30 @@ void schedule(writer_ptr self) {
   }
 }
 
+void tell_followers(writer_ptr self, std::vector<committed_rows>&& all) {
+  if (all.empty()) return;
+  const auto first_trade = std::stable_partition(
+      all.begin(), all.end(), [](const committed_rows& part) { return part.shard < shards_per_role; });
+  std::vector<committed_rows> trade{std::make_move_iterator(first_trade), std::make_move_iterator(all.end())};
+  all.erase(first_trade, all.end());
+  const auto tell = [&](shard_role role, std::vector<committed_rows>&& of_role) {
+    if (of_role.empty()) return;
+    const auto parts = std::make_shared<const std::vector<committed_rows>>(std::move(of_role));
+    for (const auto& follower : self->state.followers) {
+      if (follower.rows == role) self->send(follower.subscriber, committed_told{parts});
+    }
+  };
+  tell(shard_role::user, std::move(all));
+  tell(shard_role::trade, std::move(trade));
+}
+
 void tell(writer_ptr self, writer_events& events) {
   auto& state = self->state;
+  std::vector<committed_rows> committed;  // told once for the whole commit: each message may wake a thread
   struct {
     writer_ptr self;
     writer_state& state;
+    std::vector<committed_rows>& committed;
 
     void operator()(const write_verdict& told) const {
       const auto who = state.writers.find(told.token);
@@ -50,14 +69,12 @@ void tell(writer_ptr self, writer_events& events) {
       self->send(who->second, write_told{told.verdict});
       state.writers.erase(who);
     }
-    void operator()(committed_rows& committed) const {
-      const auto rows = std::make_shared<const std::vector<journal_row>>(std::move(committed.rows));
-      for (const auto& subscriber : state.subscribers) self->send(subscriber, committed_told{committed.shard, rows});
-    }
+    void operator()(committed_rows& part) const { committed.push_back(std::move(part)); }
     void operator()(const shard_lost& lost) const {
+      tell_followers(self, std::exchange(committed, {}));
       state.services.log(severity::alarm, state.vital.id(),
                          "shard " + std::to_string(lost.shard) + " lost: " + lost.why);
-      for (const auto& subscriber : state.subscribers) self->send(subscriber, shard_gone{lost.shard, lost.why});
+      for (const auto& follower : state.followers) self->send(follower.subscriber, shard_gone{lost.shard, lost.why});
     }
     void operator()(const barrier_passed& passed) const {
       const auto who = state.barriers.find(passed.token);
@@ -69,8 +86,9 @@ void tell(writer_ptr self, writer_events& events) {
       state.services.log(severity::alarm, state.vital.id(),
                          "PostgreSQL refuses a row of " + refused.stream + ": " + refused.detail);
     }
-  } const action{self, state};
+  } const action{self, state, committed};
   for (auto& event : events) std::visit(action, event);
+  tell_followers(self, std::move(committed));
 }
 
 /// Whether PostgreSQL could be reached at all: if not, the next try waits a little.
@@ -364,7 +382,8 @@ caf::behavior writer(writer_ptr self, node_services services, writer_settings se
   state.store = connect();
   state.core = std::make_unique<journal_writer>(state.settings.rows_max, state.settings.queue_max);
   self->set_down_handler([self](const caf::down_msg& down) {
-    std::erase_if(self->state.subscribers, [&](const caf::actor& subscriber) { return subscriber == down.source; });
+    std::erase_if(self->state.followers,
+                  [&](const follow_journal& follower) { return follower.subscriber == down.source; });
   });
   return {
       [self](write_ask& ask) {
@@ -400,7 +419,9 @@ caf::behavior writer(writer_ptr self, node_services services, writer_settings se
         self->state.core->hurry(ask.shard, ask.stream);
         schedule(self);
       },
-      [self](const forget_ask& ask) { self->state.core->forget(ask.shard, ask.stream); },
+      [self](const forget_ask& ask) {
+        for (const auto& stream : ask.streams) self->state.core->forget(ask.shard, stream);
+      },
       [self](const own_ask& ask) {
         writer_events events;
         for (const auto& head : ask.heads) self->state.core->own(head, events);
@@ -414,8 +435,8 @@ caf::behavior writer(writer_ptr self, node_services services, writer_settings se
         for (const auto shard : ask.shards) self->state.core->disown(shard, events);
         tell(self, events);
       },
-      [self](const subscribe_ask& ask) {
-        self->state.subscribers.push_back(ask.subscriber);
+      [self](const follow_journal& ask) {
+        self->state.followers.push_back(ask);
         self->monitor(ask.subscriber);
       },
       [self](drain_ask) {

@@ -43,7 +43,7 @@ struct writer_state {
   std::uint64_t last_token = 0;
   std::unordered_map<std::uint64_t, caf::actor> writers;  ///< token → who is told the verdict
   std::unordered_map<std::uint64_t, std::pair<caf::actor, stream_id>> barriers;
-  std::vector<caf::actor> subscribers;
+  std::vector<follow_journal> followers;
   std::vector<caf::actor> draining;
   bool flushing = false;
   bool lazy_armed = false;

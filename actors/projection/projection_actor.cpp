@@ -196,6 +196,20 @@ void write_changes(projection_state& state) {
   }
 }
 
+void take_in(projection_state& state, const committed_rows& part) {
+  if (part.rows.empty()) return;
+  auto& head = state.head[part.shard];
+  head = std::max(head, part.rows.back().seq);
+  if (!state.core->follows(part.shard) || state.gaps.contains(part.shard)) return;
+  try {
+    if (!state.core->fold(part.shard, part.rows)) state.gaps.insert(part.shard);
+    state.dirty.try_emplace(part.shard, state.services.clock().boot);
+  } catch (const storage_unavailable& error) {  // half a batch may be folded: begin at the cursor again
+    state.services.log(severity::warning, state.vital.id(), error.what());
+    start_over(state, part.shard);
+  }
+}
+
 void tell_age(projection_state& state) {
   if (!state.observe.age) return;
   const auto now = state.services.clock().boot;
@@ -295,7 +309,7 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
   // What a former incarnation said of them is over.
   for (shard_id shard = shards_per_role; shard < shard_count; ++shard) tell(state.observe.out_of_sight, shard);
   const auto me = caf::actor_cast<caf::actor>(self);
-  self->send(state.services.writer, subscribe_ask{me});
+  self->send(state.services.writer, follow_journal{me, shard_role::trade});
   self->send(state.services.claims, follow_shards{shard_role::trade, me});
   self->delayed_send(self, settings.every, tick{});
   return {
@@ -308,18 +322,8 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
         self->state.head.erase(in.shard);
       },
       [self](const committed_told& in) {
-        auto& s = self->state;
-        if (in.shard < shards_per_role || in.rows->empty()) return;
-        s.vital.count();
-        s.head[in.shard] = std::max(s.head[in.shard], in.rows->back().seq);
-        if (!s.core->follows(in.shard) || s.gaps.contains(in.shard)) return;
-        try {
-          if (!s.core->fold(in.shard, *in.rows)) s.gaps.insert(in.shard);
-          s.dirty.try_emplace(in.shard, s.services.clock().boot);
-        } catch (const storage_unavailable& error) {  // half a batch may be folded: begin at the cursor again
-          s.services.log(severity::warning, s.vital.id(), error.what());
-          start_over(s, in.shard);
-        }
+        self->state.vital.count();
+        for (const auto& part : *in.parts) take_in(self->state, part);
       },
       [self](tick) {
         work(self);

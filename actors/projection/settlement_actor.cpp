@@ -53,7 +53,7 @@ caf::behavior settlement_actor(self_ptr self, node_services services, settlement
                                             settings.retry_ms);
   const auto me = caf::actor_cast<caf::actor>(self);
   self->send(state.services.router, gateway_ready{settlement_gateway, me});
-  self->send(state.services.writer, subscribe_ask{me});
+  self->send(state.services.writer, follow_journal{me, shard_role::trade});
   self->send(state.services.claims, follow_shards{shard_role::trade, me});
   self->delayed_send(self, std::chrono::milliseconds{tick_ms}, tick{});
   return {
@@ -71,9 +71,9 @@ caf::behavior settlement_actor(self_ptr self, node_services services, settlement
         self->state.reading.erase(in.shard);
       },
       [self](const committed_told& in) {
-        if (in.shard < shards_per_role) return;
         drive(self, [&](settlement& core, settlement_outputs& out) {
-          core.rows(in.shard, *in.rows, self->state.services.clock().boot, out);
+          const auto now = self->state.services.clock().boot;
+          for (const auto& part : *in.parts) core.rows(part.shard, part.rows, now, out);
         });
       },
       [self](const rows_told& in) {

@@ -3,12 +3,14 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/protocol/tree_node.hpp"
 #include "runtime/address.hpp"
 #include "runtime/entity.hpp"
+#include "runtime/journal_writer.hpp"
 #include "runtime/stream_filter.hpp"
 #include "storage/journal.hpp"
 
@@ -42,9 +44,10 @@ struct hurry_ask {
   shard_id shard = 0;
   stream_id stream;
 };
+/// Their entities have retired.
 struct forget_ask {
   shard_id shard = 0;
-  stream_id stream;
+  std::vector<stream_id> streams;
 };
 /// From the cluster actor: this node has claimed these shards.
 struct own_ask {
@@ -54,13 +57,19 @@ struct own_ask {
 struct disown_ask {
   std::vector<shard_id> shards;
 };
-/// Committed rows go to the subscriber from now on, as committed_told.
+/// To the writer: the subscriber hears shard_gone of every shard that is taken from this node from now on; and, of the
+/// shards of that role, what is committed.
+struct follow_journal {
+  caf::actor subscriber;
+  std::optional<shard_role> rows;
+};
+/// What one commit stored in shards of one role. Each row before a shard_gone of its shard.
+struct committed_told {
+  std::shared_ptr<const std::vector<committed_rows>> parts;
+};
+/// To the cluster actor, which then says lease_told, or to market data, which then says market_ticks.
 struct subscribe_ask {
   caf::actor subscriber;
-};
-struct committed_told {
-  shard_id shard = 0;
-  shared_rows rows;
 };
 /// Answered with drained_told once nothing waits and nothing is out.
 struct drain_ask {};
@@ -161,7 +170,17 @@ struct alarm_ask {
   std::int32_t id = 0;
   boot_ms due;
 };
-/// Shard to entity: end if you can. Answered with retire_told by the entity.
+/// Shard to a host that has no entity: it has this one now. `former` is what the shard knows of its predecessor;
+/// without `history` the reader sends one.
+struct begin_entity {
+  entity_key key;
+  std::shared_ptr<std::unique_ptr<entity>> body;
+  std::size_t queue_max = 0;
+  predecessor former = predecessor::lost;
+  std::shared_ptr<const stream_history> history;
+};
+/// Shard to host: let your entity retire if it can. Answered with retire_told; if `retired`, the host has no entity any
+/// more and may be given another.
 struct retire_ask {};
 struct retire_told {
   stream_id stream;
@@ -172,7 +191,7 @@ struct entity_failed {
   stream_id stream;
   std::string why;
 };
-/// Shard to a failed entity: nothing of mine is behind this message.
+/// Shard to a host whose entity has failed, or which is not needed any more: nothing of mine is behind this message.
 struct end_entity {};
 
 // ---- everybody
@@ -199,6 +218,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::forget_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::own_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::disown_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::subscribe_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::follow_journal)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::committed_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::drain_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::drained_told)
@@ -221,6 +241,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::shard_open)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::gateway_ready)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::stop_requests)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::alarm_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::begin_entity)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::retire_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::retire_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::entity_failed)

@@ -13,20 +13,24 @@ namespace sb {
 
 /// The actor around one entity: moves messages between CAF and entity_core, and nothing else. It ends only when its
 /// shard says so: after a failure it stays to refuse what is still in its mailbox, so that no request is lost without
-/// an answer.
+/// an answer; and when its entity has retired, it waits for begin_entity with another one, because an actor's beginning
+/// and end cost more than an order has work for it.
 struct entity_host_state {
   static inline const char* name = "entity";
+  /// What there is of one entity.
+  struct hosted {
+    entity_core core;
+    predecessor former = predecessor::lost;
+    std::map<std::int32_t, boot_ms> alarms = {};  ///< the latest setting of each; an earlier one that fires is stale
+    bool reported = false;
+    pause::stream_watch watch = {};
+  };
   node_services services;
   caf::actor shard;
-  std::optional<entity_core> core;
-  std::map<std::int32_t, boot_ms> alarms;  ///< the latest setting of each; an earlier one that still fires is stale
   shard_id number = 0;
-  predecessor former = predecessor::lost;
-  bool reported = false;
-  pause::stream_watch watch;
+  std::optional<hosted> guest;  ///< none: it waits for begin_entity
 };
 caf::behavior entity_host(caf::stateful_actor<entity_host_state>* self, node_services services, caf::actor shard,
-                          entity_key key, std::shared_ptr<std::unique_ptr<entity>> body, std::size_t queue_max,
-                          predecessor former);
+                          shard_id number);
 
 }  // namespace sb

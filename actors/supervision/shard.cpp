@@ -12,6 +12,7 @@ shard_state::~shard_state() {
   for (auto& [stream, entry] : slots) {
     if (entry.host) caf::anon_send_exit(entry.host, caf::exit_reason::user_shutdown);
   }
+  for (const auto& host : vacant) caf::anon_send_exit(host, caf::exit_reason::user_shutdown);
 }
 
 namespace {
@@ -19,23 +20,27 @@ namespace {
 using self_ptr = caf::stateful_actor<shard_state>*;
 using phase = shard_state::phase;
 
-constexpr std::int64_t tick_ms = 50;
+constexpr std::int64_t wake_ms = 50;
+constexpr std::int64_t alarm_slack_ms = 100;
 constexpr std::int64_t idle_check_ms = 1'000;
+constexpr std::int64_t tick_late_ms = 1'000;
 constexpr std::int64_t tick_slack_ms = 10;  // two clocks, rounded to milliseconds
 constexpr std::size_t early_max = 1'024;
+constexpr std::size_t vacant_max = 1'024;
 
-/// Makes sure that a tick comes when the next thing is due: soon while entities are to be woken, at the first alarm,
-/// else each second to see who is idle. A tick that is set already and comes early enough is enough.
+/// Makes sure that a tick comes when the next thing is due: soon while entities are to be woken, at the first alarm or
+/// a little later, so that one tick has many, else each second to see who is idle. A tick that is set already and comes
+/// early enough is enough.
 void keep_ticking(self_ptr self) {
   auto& state = self->state;
   const auto now = state.services.clock().boot.value;
   auto due = std::numeric_limits<std::int64_t>::max();
-  if (!state.slots.empty()) due = now + idle_check_ms;
-  if (!state.alarms.empty()) due = std::min(due, state.alarms.begin()->first.value);
-  if (!state.to_wake.empty()) due = now;
+  if (!state.slots.empty() || !state.retired.empty() || !state.vacant.empty()) due = now + idle_check_ms;
+  if (!state.alarms.empty()) due = std::min(due, std::max(state.alarms.begin()->first.value, now + alarm_slack_ms));
+  if (!state.to_wake.empty()) due = now + wake_ms;
   if (due == std::numeric_limits<std::int64_t>::max()) return;
-  due = std::max(due, now + tick_ms);
-  if (state.tick_due.value > now && state.tick_due.value <= due + tick_ms) return;
+  // One that is due now is on its way.
+  if (state.tick_due.value > now - tick_late_ms && state.tick_due.value <= due + wake_ms) return;
   state.tick_due = {due};
   self->delayed_send(self, std::chrono::milliseconds{due - now}, tick{});
 }
@@ -53,24 +58,52 @@ void hold(self_ptr self, shard_state::slot& entry, caf::message content) {
   entry.held.push_back(std::move(content));
 }
 
+caf::actor take_host(self_ptr self) {
+  auto& state = self->state;
+  if (state.vacant.empty()) {
+    auto host =
+        self->spawn<caf::lazy_init>(entity_host, state.services, caf::actor_cast<caf::actor>(self), state.number);
+    self->monitor(host);
+    return host;
+  }
+  auto host = std::move(state.vacant.back());
+  state.vacant.pop_back();
+  state.vacant_least = std::min(state.vacant_least, state.vacant.size());
+  return host;
+}
+
+void give_back(self_ptr self, caf::actor host) {
+  auto& state = self->state;
+  if (state.vacant.size() >= vacant_max) return self->send(host, end_entity{});
+  state.vacant.push_back(std::move(host));
+}
+
+/// Those that were not needed since the last look: where no orders come any more, none stays.
+void end_some_hosts(self_ptr self) {
+  auto& state = self->state;
+  for (auto spare = std::min(state.vacant_least, state.vacant.size()); spare > 0; --spare) {
+    self->send(state.vacant.back(), end_entity{});
+    state.vacant.pop_back();
+  }
+  state.vacant_least = state.vacant.size();
+}
+
 /// A new incarnation. The caller has made sure that nothing of the former one can still be stored.
 void spawn_entity(self_ptr self, shard_state::slot& entry, predecessor former) {
   auto& state = self->state;
   const auto stream = stream_of(entry.key);
-  auto body = std::make_shared<std::unique_ptr<entity>>(state.make(entry.key, state.services.next_incarnation()));
-  const auto queue_max = entry.key.kind == entity_kind::book ? state.rules.book_queue_max : state.rules.queue_max;
-  entry.host = self->spawn<caf::lazy_init>(entity_host, state.services, caf::actor_cast<caf::actor>(self), entry.key,
-                                           std::move(body), queue_max, former);
-  self->monitor(entry.host);
+  begin_entity begin;
+  begin.key = entry.key;
+  begin.body = std::make_shared<std::unique_ptr<entity>>(state.make(entry.key, state.services.next_incarnation()));
+  begin.queue_max = entry.key.kind == entity_kind::book ? state.rules.book_queue_max : state.rules.queue_max;
+  begin.former = former;
+  const bool stored = state.streams->may_contain(stream);
+  if (!stored) begin.history = std::make_shared<const stream_history>(stream_history{stream, std::nullopt, {}});
+  entry.host = take_host(self);
   entry.is = phase::live;
   entry.restart_asked = false;
-  if (state.streams->may_contain(stream)) {
-    self->send(state.services.reader, history_ask{state.number, stream, entry.host});
-  } else {
-    auto empty = std::make_shared<stream_history>();
-    empty->stream = stream;
-    self->send(entry.host, history_told{std::move(empty)});
-  }
+  self->send(entry.host, std::move(begin));
+  if (stored) self->send(state.services.reader, history_ask{state.number, stream, entry.host});
 }
 
 void pass_held(self_ptr self, shard_state::slot& entry) {
@@ -165,6 +198,13 @@ void fire_alarms(self_ptr self, boot_ms now) {
   }
 }
 
+void forget_retired(self_ptr self) {
+  auto& state = self->state;
+  auto streams = std::exchange(state.retired, {});
+  std::erase_if(streams, [&](const stream_id& stream) { return state.slots.contains(stream); });  // is back
+  if (!streams.empty()) self->send(state.services.writer, forget_ask{state.number, std::move(streams)});
+}
+
 void retire_idle(self_ptr self, boot_ms now) {
   auto& state = self->state;
   for (auto& [stream, entry] : state.slots) {
@@ -245,7 +285,8 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
     return caf::message{};
   });
   self->set_down_handler([self](const caf::down_msg& down) {
-    if (!down.reason) return;  // retired, or ended at our word
+    if (!down.reason) return;  // at our word
+    if (std::erase(self->state.vacant, down.source) > 0) return;
     for (const auto& [stream, entry] : self->state.slots) {
       if (entry.host == down.source) return failed(self, {stream, "its actor ended: " + caf::to_string(down.reason)});
     }
@@ -290,8 +331,10 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         s.tick_due = {};
         fire_alarms(self, now);
         wake_some(self);
+        forget_retired(self);
         if (now.value - s.idle_checked.value >= idle_check_ms) {
           s.idle_checked = now;
+          end_some_hosts(self);
           retire_idle(self, now);
         }
         keep_ticking(self);
@@ -303,11 +346,12 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         auto& entry = found->second;
         if (entry.restart_asked && !in.retired) return;  // it ends all the same, and says so next
         if (in.stored) s.streams->insert(in.stream);
+        if (in.retired) give_back(self, std::exchange(entry.host, nullptr));
         if (!in.retired) {
           entry.is = phase::live;
           pass_held(self, entry);
         } else if (entry.held.empty()) {
-          self->send(s.services.writer, forget_ask{s.number, in.stream});
+          s.retired.push_back(in.stream);
           s.slots.erase(found);
         } else {
           spawn_entity(self, entry, entry.restart_asked ? predecessor::lost : predecessor::retired);

@@ -68,7 +68,10 @@ struct shard_state {
   crash_windows crashes{restart_intensity{}};
   std::unordered_map<stream_id, std::string> parked_because;
   std::multimap<boot_ms, set_alarm> alarms;
-  boot_ms tick_due;  ///< of the earliest tick that is set; 0: none
+  std::vector<caf::actor> vacant;  ///< hosts whose entity has retired, for the next ones
+  std::size_t vacant_least = 0;    ///< since idle entities were looked for last: so many were not needed
+  std::vector<stream_id> retired;  ///< the writer is told with the next tick: each message to it may wake its thread
+  boot_ms tick_due;                ///< of the earliest tick that is set; 0: none
   boot_ms idle_checked;
   std::int64_t failures = 0;
   std::string last_failure;

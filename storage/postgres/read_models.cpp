@@ -336,8 +336,8 @@ void add_text(parameters& values, const std::optional<std::string>& text) {
 
 }  // namespace
 
-read_models::read_models(std::string conninfo, const node_identity& self)
-    : connection_(std::move(conninfo), self, plans::custom) {}
+read_models::read_models(std::string conninfo, const node_identity& self, plans planning)
+    : connection_(std::move(conninfo), self, planning) {}
 
 std::vector<shard_id> read_models::apply(const std::string& projection, const std::vector<projection_batch>& parts,
                                          deadline within) {

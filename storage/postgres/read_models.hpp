@@ -99,7 +99,8 @@ struct shard_cursor {
 /// cannot be reached or does not answer in time.
 class read_models {
  public:
-  read_models(std::string conninfo, const node_identity& self);
+  /// Plans: custom for lists, whose filters differ; generic for who only writes and reads by key, always alike.
+  read_models(std::string conninfo, const node_identity& self, plans planning = plans::custom);
 
   /// Writes each shard's rows and cursor together, or nothing of that shard; shards are independent, none twice.
   /// Answers those that were written. Of the others the stored cursor is not `expected` (another projector was here, or

@@ -161,8 +161,8 @@ void node_world::start_node() {
 /// and not of the journal; what else is left of it may still act.
 void node_world::kill_node() {
   ++seen_.struck["node killed"];
-  const auto broker = tree_->services.broker;
-  broker_ended_ = std::make_shared<bool>(false);
+  const auto broker = tree_->services.broker;  // none: the tree was not that far
+  broker_ended_ = std::make_shared<bool>(!broker);
   if (broker) broker->attach_functor([ended = broker_ended_](const caf::error&) { *ended = true; });
   caf::anon_send_exit(root_, caf::exit_reason::kill);
 }

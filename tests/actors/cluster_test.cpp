@@ -40,7 +40,7 @@ struct small_node : quiet_system {
     services.writer = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
       return {[this](const own_ask& ask) { owns.push_back(ask.heads.size()); },
               [this](const disown_ask& ask) { disowned.insert(disowned.end(), ask.shards.begin(), ask.shards.end()); },
-              [](const subscribe_ask&) {}};
+              [](const follow_journal&) {}};
     }));
     services.cluster = keep(system.spawn(cluster, services, watched_clock(), [this] {
       auto own = std::make_unique<watched_journal>(store, watch);
@@ -325,6 +325,54 @@ SCENARIO("who has ended is forgotten") {
   expect_forgotten(node, std::move(hears));
 }
 
+SCENARIO("who follows the journal hears once of a commit, of its role's rows, and before a shard is gone") {
+  small_node node;
+  const auto writing = node.keep(node.system.spawn(
+      writer, node.services, writer_settings{self},
+      [&] { return std::unique_ptr<journal>{std::make_unique<memory_journal>(node.store)}; }, append_observer{}));
+  std::vector<std::string> heard;
+  const auto follower = [&](const std::string& name) {
+    return node.keep(node.system.spawn([&heard, name](caf::event_based_actor*) -> caf::behavior {
+      return {[&heard, name](const committed_told& in) {
+                auto line = name + " rows";
+                for (const auto& part : *in.parts)
+                  line += ' ' + std::to_string(part.shard) + 'x' + std::to_string(part.rows.size());
+                heard.push_back(std::move(line));
+              },
+              [&heard, name](const shard_gone& in) { heard.push_back(name + " gone " + std::to_string(in.shard)); }};
+    }));
+  };
+  caf::anon_send(writing, follow_journal{follower("trade"), shard_role::trade});
+  caf::anon_send(writing, follow_journal{follower("user"), shard_role::user});
+  caf::anon_send(writing, follow_journal{follower("none"), std::nullopt});
+  const shard_id first_trade = shards_per_role + 2;
+  std::vector<claim_request> wanted;
+  own_ask owned;
+  for (const shard_id shard : {1, 5, first_trade, first_trade + 1}) wanted.push_back({shard, 0, 0});
+  for (const auto& outcome : node.table.claim(wanted, self, {}, {})) owned.heads.push_back(outcome.head);
+  caf::anon_send(writing, owned);
+  const auto write = [&](shard_id shard, const stream_id& stream) {
+    append_out row;
+    row.version = 1;
+    row.events = 1;
+    row.body = "[]";
+    row.urgent = true;
+    caf::anon_send(writing, write_ask{shard, stream, std::move(row)});
+  };
+  write(1, "a");
+  write(first_trade, "b");
+  write(first_trade + 1, "c");
+  write(first_trade + 1, "d");
+  node.run();
+  std::sort(heard.begin(), heard.end());
+  CHECK(heard == std::vector<std::string>{"trade rows 66x1 67x2", "user rows 1x1"});
+  heard.clear();
+  caf::anon_send(writing, disown_ask{{first_trade}});
+  node.run();
+  std::sort(heard.begin(), heard.end());
+  CHECK(heard == std::vector<std::string>{"none gone 66", "trade gone 66", "user gone 66"});
+}
+
 SCENARIO("the journal's writer forgets a subscriber that has ended") {
   small_node node;
   const auto writing = node.keep(node.system.spawn(
@@ -332,8 +380,8 @@ SCENARIO("the journal's writer forgets a subscriber that has ended") {
       [&] { return std::unique_ptr<journal>{std::make_unique<memory_journal>(node.store)}; }, append_observer{}));
   auto first = listener(node);
   auto second = listener(node);
-  caf::anon_send(writing, subscribe_ask{first});
-  caf::anon_send(writing, subscribe_ask{second});
+  caf::anon_send(writing, follow_journal{first, shard_role::trade});
+  caf::anon_send(writing, follow_journal{second, std::nullopt});
   node.run();
   expect_forgotten(node, std::move(first));
   expect_forgotten(node, std::move(second));
@@ -374,7 +422,7 @@ SCENARIO("a claim that hangs does not delay the heartbeat") {
   bool renewed = false;
   bool silent = false;
   while (hangs && !renewed && !silent) {
-    me->receive([&](const lease_told& told) { renewed = told.until > later; }, [](const subscribe_ask&) {},
+    me->receive([&](const lease_told& told) { renewed = told.until > later; }, [](const follow_journal&) {},
                 caf::after(10s) >> [&] { silent = true; });
   }
   released.set_value();

@@ -76,9 +76,14 @@ struct lists : quiet_system {
     }
     return moved;
   }
+  void told(const std::vector<shard_append>& stored) {
+    std::vector<committed_rows> committed;
+    for (const auto& part : stored) committed.push_back({part.shard, part.rows});
+    caf::anon_send(projecting, committed_told{std::make_shared<const std::vector<committed_rows>>(committed)});
+  }
   void start() {
     const auto sink = keep(system.spawn([](caf::event_based_actor*) -> caf::behavior {
-      return {[](const subscribe_ask&) {}, [](const follow_shards&) {}};
+      return {[](const follow_journal&) {}, [](const follow_shards&) {}};
     }));
     services.writer = services.claims = sink;
     projection_tables tables;
@@ -172,8 +177,7 @@ SCENARIO("a row that PostgreSQL refuses parks its shard, and the others go on") 
   }
   WHEN("more is committed meanwhile") {
     l.stored(second, "B2");
-    auto rows = std::make_shared<const std::vector<journal_row>>(l.parts.at(shard_of(shard_role::trade, second)).rows);
-    caf::anon_send(l.projecting, committed_told{rows->front().shard, rows});
+    l.told({l.parts.at(shard_of(shard_role::trade, second))});
     l.advance(200ms);
     THEN("the other shard has it") { CHECK(l.wrote("B2")); }
   }
@@ -194,8 +198,9 @@ SCENARIO("what changed in several shards is written by one statement") {
     const auto shard = shard_of(shard_role::trade, first);
     for (const auto& [organization, order] : {std::pair{first, "A2"}, {second, "B2"}}) l.stored(organization, order);
     l.cursors[shard] = 2;
-    for (const auto& [number, part] : l.parts)
-      caf::anon_send(l.projecting, committed_told{number, std::make_shared<const std::vector<journal_row>>(part.rows)});
+    std::vector<shard_append> all;
+    for (const auto& [number, part] : l.parts) all.push_back(part);
+    l.told(all);
     l.advance(60ms);
     THEN("the other shard is written all the same, and that one goes on from the table's cursor") {
       CHECK(l.wrote("B2"));

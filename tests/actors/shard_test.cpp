@@ -9,6 +9,7 @@
 
 using namespace sb;
 using namespace sb::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -32,6 +33,7 @@ class one_who_notes final : public entity {
 struct shard_and_writer : quiet_system {
   std::vector<caf::actor> writing;   ///< entities that wait for write_told
   std::vector<stream_id> resolving;  ///< streams whose barrier is asked for
+  std::vector<stream_id> forgotten;
   std::vector<answer> answers;
   caf::actor the_shard;
 
@@ -48,7 +50,8 @@ struct shard_and_writer : quiet_system {
           [this, self](const barrier_ask& ask) {
             if (!ask.stream.empty()) return resolving.push_back(ask.stream);
             self->send(caf::actor_cast<caf::actor>(self->current_sender()), barrier_told{});
-          }};
+          },
+          [this](const forget_ask& ask) { forgotten.insert(forgotten.end(), ask.streams.begin(), ask.streams.end()); }};
     }));
     services.reader = keep(system.spawn([](caf::event_based_actor* self) -> caf::behavior {
       return {[self](const contents_ask&) {
@@ -65,9 +68,9 @@ struct shard_and_writer : quiet_system {
     the_shard = keep(system.spawn(shard, services, shard_of(the_order), shard_rules{}, make));
     run();
   }
-  void ask() {
+  void ask(const order_id& order = the_order.id) {
     envelope head;
-    head.to = the_order;
+    head.to = order_key(the_order.organization, order);
     head.from = {1, ++last_request};
     caf::anon_send(the_shard, head, get_order{});
     run();
@@ -75,6 +78,14 @@ struct shard_and_writer : quiet_system {
   void stored() {
     caf::anon_send(writing.back(), write_told{append_verdict::stored});
     run();
+  }
+  std::int64_t entities() {
+    caf::scoped_actor me{system};
+    auto tree = me->request(the_shard, caf::infinite, tree_ask{});
+    run();
+    std::int64_t count = -1;
+    tree.receive([&](tree_node& told) { count = told.children_count; }, [](caf::error&) {});
+    return count;
   }
   std::uint64_t incarnations() const { return services.incarnations->load(); }
 
@@ -97,6 +108,69 @@ SCENARIO("nothing leaves an entity before it is stored", "[shard]") {
   REQUIRE(node.writing.size() == 2);
   node.stored();
   CHECK(node.answers.size() == 2);
+}
+
+SCENARIO("an actor serves one order after another", "[shard]") {
+  shard_and_writer node;
+  node.ask();
+  const auto first = node.writing.back();
+  WHEN("its order has retired") {
+    node.stored();
+    for (int step = 0; step < 1'000 && node.forgotten.empty(); ++step) node.advance(10ms);
+    REQUIRE(node.forgotten == std::vector{stream_of(the_order)});
+    THEN("the next order has it") {
+      node.ask("ORD2");
+      CHECK(node.writing.back() == first);
+      CHECK(node.incarnations() == 2);
+      node.stored();
+      CHECK(node.answers.size() == 2);
+    }
+    THEN("the one that comes back has it too, as another incarnation") {
+      node.ask();
+      CHECK(node.writing.back() == first);
+      CHECK(node.incarnations() == 2);
+    }
+    THEN("one that dies takes nothing with it") {
+      caf::anon_send_exit(first, caf::exit_reason::kill);
+      node.advance(4s);
+      node.ask("ORD2");
+      node.stored();
+      CHECK(node.answers.size() == 2);
+    }
+    THEN("it ends where no order comes") {
+      node.advance(4s);
+      node.ask("ORD2");
+      CHECK_FALSE(node.writing.back() == first);
+    }
+  }
+  WHEN("its order still waits for its row") {
+    node.advance(10s);
+    node.ask("ORD2");
+    THEN("the next one has another") {
+      CHECK_FALSE(node.writing.back() == first);
+      caf::anon_send(first, write_told{append_verdict::stored});
+      node.run();
+      CHECK(node.answers.size() == 1);
+    }
+  }
+}
+
+SCENARIO("the writer is not told to forget an order that is back", "[shard]") {
+  shard_and_writer node;
+  node.ask();
+  node.stored();
+  for (int step = 0; step < 1'000 && node.entities() > 0; ++step) node.advance(10ms);
+  REQUIRE(node.entities() == 0);
+  WHEN("it comes back before the shard's next tick") {
+    node.ask();
+    node.stored();
+    node.advance(1'500ms);
+    CHECK(node.forgotten.empty());
+  }
+  WHEN("it does not") {
+    node.advance(1'500ms);
+    CHECK(node.forgotten == std::vector{stream_of(the_order)});
+  }
 }
 
 SCENARIO("an entity begins anew only when what its former self sent is resolved", "[shard]") {

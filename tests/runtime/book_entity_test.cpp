@@ -46,6 +46,12 @@ struct book_desk : stage {
   settle_request row(std::int64_t previous, std::int64_t seq, std::vector<order_fact> facts) const {
     return {{previous, seq, std::move(facts)}};
   }
+  /// Taken in, and stored by itself.
+  void settle(std::int64_t previous, std::int64_t seq, std::vector<order_fact> facts) {
+    give(row(previous, seq, std::move(facts)), {100, 1});
+    give(sb::alarm{entity_core::alarm_gathered});
+    store();
+  }
   order_fact closed(const order_id& order, std::int64_t seq) const {
     order_fact fact;
     fact.what = order_fact::kind::closed;
@@ -180,6 +186,9 @@ SCENARIO("settlement is taken in exactly once") {
   d.held("O1");
   d.give(d.row(0, 3, {d.closed("O1", 3)}), {100, 1});
   THEN("nobody is in a hurry, and the answer follows the commit") {
+    CHECK_FALSE(d.appending());
+    CHECK(d.alarm_after(entity_core::alarm_gathered) == d.rules.gather_ms);
+    d.give(sb::alarm{entity_core::alarm_gathered});
     CHECK_FALSE(d.all<append_out>().back().urgent);
     CHECK(d.reply_count(1) == 0);
     d.store();
@@ -188,8 +197,35 @@ SCENARIO("settlement is taken in exactly once") {
     CHECK(d.replies<settled>(1).front().settled_seq == 3);
     CHECK(d.story().back() == "risk.settled");
   }
+  THEN("what it gives back can be reserved at once, and one row has both") {
+    const auto rows = d.rows.size();
+    d.give(d.reserve("O2", 20));  // with O1 it would be 1,500 of 1,000
+    d.store();
+    CHECK(d.verdicts() == std::vector{verdict::reserved});
+    CHECK(d.replies<settled>(1).size() == 1);
+    CHECK(d.rows.size() == rows + 1);
+    CHECK_FALSE(d.appending());
+  }
+  d.give(sb::alarm{entity_core::alarm_gathered});
   d.store_all();
   d.clear();
+  WHEN("the book was quiet for a while") {
+    d.held("O2");
+    d.pass(d.rules.gather_ms + 1);
+    d.give(d.row(3, 4, {d.closed("O2", 4)}), {100, 1});
+    THEN("there is nothing to wait for") {
+      REQUIRE(d.appending());
+      CHECK_FALSE(d.all<append_out>().back().urgent);
+    }
+  }
+  WHEN("it is a backlog") {
+    d.held("O2");
+    d.give(d.row(3, 4, std::vector(d.rules.gather_facts_max + 1, d.closed("O2", 4))), {100, 1});
+    THEN("more of it waits, so it does not") {
+      REQUIRE(d.appending());
+      CHECK(d.all<append_out>().back().urgent);
+    }
+  }
   WHEN("it comes again") {
     d.give(d.row(0, 3, {d.closed("O1", 3)}), {100, 1});
     CHECK_FALSE(d.appending());
@@ -278,8 +314,7 @@ SCENARIO("a reservation of which nothing is heard is asked for") {
     }
   }
   WHEN("it is settled before") {
-    d.give(d.row(0, 2, {d.closed("O1", 2)}), {100, 1});
-    d.store_all();
+    d.settle(0, 2, {d.closed("O1", 2)});
     d.pass(d.rules.probe_after_ms);
     d.clear();
     d.give(sb::alarm{probe});
@@ -300,8 +335,7 @@ SCENARIO("what is known of orders that are over stays longer than a Reserve can 
   d.open();
   d.give(d.reserve("O1", 1, 1));
   d.store();
-  d.give(d.row(0, 2, {d.closed("O1", 2)}), {100, 1});
-  d.store();
+  d.settle(0, 2, {d.closed("O1", 2)});
   const auto answer_to_late_copy = [&] {
     d.clear();
     d.give(d.reserve("O1", 1, 1));
@@ -346,8 +380,7 @@ SCENARIO("a snapshot is as good as the history") {
     d.give(d.reserve(order, 1));
     d.store();
   }
-  d.give(d.row(0, 2, {d.closed("O1", 2)}), {100, 1});
-  d.store();
+  d.settle(0, 2, {d.closed("O1", 2)});
   const auto offered = d.all<snapshot_out>();
   REQUIRE_FALSE(offered.empty());
   d.snapshot = offered.front().snapshot;

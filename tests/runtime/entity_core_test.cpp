@@ -14,6 +14,9 @@ const entity_key counter_key{{7}, entity_kind::user, "1"};
 /// busy.
 class counter final : public entity {
  public:
+  explicit counter(std::int64_t gather_ms = 0) : gather_ms_{gather_ms} {}
+
+  std::int64_t gather_ms(boot_ms) const override { return gather_ms_; }
   bool replay(const event_record& event, wall_ms, std::string& why) override {
     if (event.type != "counted") {
       why = "not mine: " + event.type;
@@ -55,6 +58,7 @@ class counter final : public entity {
   }
 
  private:
+  std::int64_t gather_ms_;
   std::int64_t count_ = 0;
   bool busy_ = false;
 };
@@ -64,6 +68,11 @@ struct fresh_counter : stage {
       : stage{counter_key, [] { return std::make_unique<counter>(); }, queue_max} {
     come_back();
   }
+};
+/// What nobody asks it for waits 40 ms for company.
+struct gathering_counter : stage {
+  gathering_counter() : stage{counter_key, [] { return std::make_unique<counter>(40); }, 8} { come_back(); }
+  void gather_time_is_over() { give(sb::alarm{entity_core::alarm_gathered}); }
 };
 requester client(std::uint64_t request) { return {1, request}; }
 std::int64_t told(const stage& s, std::uint64_t request) {
@@ -127,6 +136,74 @@ SCENARIO("what is queued while an append is out becomes one append") {
         CHECK(told(s, 4) == 4);
         CHECK(told(s, 5) == 4);
       }
+    }
+  }
+}
+
+SCENARIO("facts that nobody waits for wait for company") {
+  gathering_counter s;
+  s.clear();
+  s.give(create_user{});
+  s.give(create_user{});
+  CHECK_FALSE(s.appending());
+  CHECK_FALSE(s.core->can_retire());
+  CHECK(s.alarm_after(entity_core::alarm_gathered) == 40);
+  WHEN("somebody asks for something") {
+    s.give(create_user{}, client(1));
+    THEN("all of it is one row, and he has waited for no other") {
+      REQUIRE(s.all<append_out>().size() == 1);
+      CHECK(s.all<append_out>().back().version == 1);
+      CHECK(s.all<append_out>().back().events == 3);
+      CHECK(s.all<append_out>().back().urgent);
+      s.store();
+      CHECK(told(s, 1) == 3);
+      AND_THEN("the alarm that is still set has nothing to do") {
+        s.gather_time_is_over();
+        CHECK_FALSE(s.appending());
+        CHECK(s.core->can_retire());
+      }
+    }
+  }
+  WHEN("somebody only reads") {
+    s.give(get_user{}, client(1));
+    THEN("what he is told is stored before") {
+      CHECK(s.reply_count(1) == 0);
+      s.store();
+      CHECK(told(s, 1) == 2);
+    }
+  }
+  WHEN("nobody comes") {
+    s.gather_time_is_over();
+    THEN("they leave by themselves") {
+      REQUIRE(s.all<append_out>().size() == 1);
+      CHECK(s.all<append_out>().back().events == 2);
+      CHECK_FALSE(s.all<append_out>().back().urgent);
+      s.store();
+      CHECK(s.core->can_retire());
+    }
+    THEN("what comes meanwhile waits for the next row, and its alarm is set again") {
+      s.clear();
+      s.give(create_user{});
+      CHECK_FALSE(s.alarm_after(entity_core::alarm_gathered));
+      s.store();
+      CHECK_FALSE(s.appending());
+      CHECK(s.alarm_after(entity_core::alarm_gathered) == 40);
+    }
+  }
+  WHEN("there are very many") {
+    for (int more = 0; more < 254; ++more) s.give(create_user{});
+    THEN("they do not wait any longer") {
+      REQUIRE(s.appending());
+      CHECK(s.all<append_out>().back().events == 256);
+    }
+  }
+  WHEN("the entity ends") {
+    outputs said;
+    s.core->abandon(rejection::storage_unavailable, "crashed", said);
+    s.come_back();
+    THEN("they never were") {
+      s.give(get_user{}, client(2));
+      CHECK(told(s, 2) == 0);
     }
   }
 }

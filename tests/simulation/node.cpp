@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t early_max = 1'024;
 constexpr std::size_t held_max = 64;
+constexpr std::int64_t tick_max_ms = 1'000;  ///< a shard tells the writer of the retired with its next tick
 
 bool from_trader(const requester& from) { return from.request != 0 && from.gateway < settlement_gateway; }
 
@@ -246,7 +247,7 @@ void node::perform(shard_id id, slot& entry, outputs& out) {
     } else if (const auto* set = std::get_if<alarm_out>(&item)) {
       const auto due = world_.time.now() + set->after_ms;
       entry.alarms[set->id] = due;
-      later(set->after_ms + world_.chance.between(0, 50),
+      later(set->after_ms + world_.chance.between(0, 150),
             [=, this, host = entry.host, alarm_id = set->id] { fire(id, stream, host, alarm_id, due); });
     } else if (const auto* snapshot = std::get_if<snapshot_out>(&item)) {
       snapshot_equals_its_history(world_.db, entry.key.organization, snapshot->snapshot);
@@ -310,7 +311,11 @@ void node::retire_idle() {
       auto& entry = each.second;
       if (!entry.core || world_.time.now() - entry.used < 4'000 || !entry.core->can_retire()) return false;
       if (entry.core->version() > 0) shards_.at(shard).streams.insert(each.first);
-      writer_->forget(shard, each.first);
+      later(world_.chance.between(0, tick_max_ms), [this, shard, stream = each.first] {
+        const auto owning = shards_.find(shard);
+        const bool back = owning != shards_.end() && owning->second.slots.contains(stream);
+        if (!back) writer_->forget(shard, stream);
+      });
       return true;
     });
   }

@@ -154,6 +154,7 @@ void node::own(const shard_head& head) {
   tell(std::move(events));
   owned_.insert(head.shard);
   later(0, [this, id = head.shard] {
+    if (!owned_.contains(id)) return;  // in the product it is started and ended again: one mailbox has both in order
     open_shard(id);
     if (id >= shards_per_role) {
       settle([&](settlement_outputs& out) { settlement_->follow(id, world_.db.cursors[id], out); });
