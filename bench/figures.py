@@ -14,6 +14,8 @@ import references
 from loads import ROOT
 from product import Site
 
+# Before each load: what the one before it left on its way takes its users' credits.
+REST_S = 0.5
 ORDER = {"exchange": "NSE", "symbol": "RELIANCE", "trade_type": "BUY", "order_type": "LIMIT", "product_type": "INTRADAY", "quantity": 1}
 
 
@@ -90,6 +92,7 @@ class Bench:
         say(f"{figure}: {value}")
 
     def place(self, site, connections, run, clients=None, seconds=None):
+        time.sleep(REST_S)
         told = loads.place_orders(site, connections, seconds or self.seconds, run, clients or site.clients)
         self.load_shares.append(told["load_share"])
         return told

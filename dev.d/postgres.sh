@@ -132,6 +132,8 @@ stop_postgres() {
 create_database() {
   local sql=("$pg_bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$(socket_directory)" -U stocksblitz -d postgres)
   if [[ $("${sql[@]}" -c "select 1 from pg_database where datname = 'stocksblitz'") != 1 ]]; then
+    say "postgres: making WAL files ahead"
+    "${sql[@]}" -f "$root/config/make_wal_files.sql" || fail "cannot make WAL files" 2
     "${sql[@]}" -c 'create database stocksblitz' || fail "cannot create the database" 2
   fi
 }

@@ -21,6 +21,7 @@ class Scene:
 
     def __enter__(self):
         self.postgres.start()
+        self.postgres.query((ROOT / "config/make_wal_files.sql").read_text(encoding="ascii"), "postgres")
         return self
 
     def __exit__(self, *_):
