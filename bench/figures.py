@@ -236,23 +236,22 @@ class Bench:
 
     def memory(self, site):
         """Orders are loaded by reading them one after the other, and retire when nobody asks for two seconds. What the first sweep
-        adds is the loaded ones'; what each further sweep adds is what retired ones leave behind."""
+        adds while they come is the loaded ones'; what each further sweep adds in the end is what retired ones leave behind."""
         ids = self.order_ids(site, 40_000)
         file = self.data / "orders.txt"
         file.write_text("".join(f"{token} {order}\n" for token, order in ids), encoding="ascii")
-        before, quiet, loaded_bytes, refused = site.resident_bytes(), [], 0, 0
+        quiet, refused, first = [], 0, None
         for number in range(self.rounds):
             say(f"memory: sweep {number + 1} of {self.rounds}")
-            peak = Peak(site)
+            loading = Loading(site)
             sweep = loads.wrk("sweep.lua", site.url, 64, 12, orders=file)
             refused += sweep["non2xx"] + sweep["socket_errors"]
-            peak.stop()
-            if number == 0:
-                loaded_bytes = (peak.bytes - before) / peak.entities
+            loading.stop()
+            first = first or loading
             time.sleep(8)
             quiet.append(site.resident_bytes())
         self.row("answers to sweeps that were not 2xx", refused, 0, 0, most=True)
-        self.row("KiB for an idle loaded entity", round(loaded_bytes / 1024, 2), 4, 2, most=True)
+        self.row("KiB for an idle loaded entity", round(first.bytes_per_entity() / 1024, 2), 4, 2, most=True)
         self.row("KiB for a retired entity", round((quiet[-1] - quiet[0]) / (self.rounds - 1) / len(ids) / 1024, 2), 0, 0, most=True)
 
     def order_ids(self, site, wanted):
@@ -266,26 +265,33 @@ class Bench:
         return [(token, order) for order, token in found.items()]
 
 
-class Peak:
-    """The most memory that a node had while as many entities were loaded as at any moment."""
+class Loading:
+    """How a node's memory grows with the entities that are loaded, seen while they come."""
 
     def __init__(self, site):
-        self.site, self.bytes, self.entities = site, 0, 1
+        self.site, self.seen = site, []
         self.over, self.trouble = threading.Event(), None
         self.thread = threading.Thread(target=self.watch, daemon=True)
         self.thread.start()
 
     def watch(self):
         try:
-            while not self.over.wait(0.2):
-                entities, held = self.site.entities(), self.site.resident_bytes()
-                if entities > self.entities:
-                    self.entities, self.bytes = entities, held
+            while not self.over.wait(0.1):
+                self.seen.append((self.site.entities(), self.site.resident_bytes()))
         except (OSError, ValueError, KeyError) as trouble:
             self.trouble = trouble
 
     def stop(self):
         self.over.set()
         self.thread.join(10)
-        if self.trouble or self.entities < 1000:
-            raise SystemExit(f"too few entities were seen to measure their memory: {self.entities} {self.trouble or ''}")
+
+    def bytes_per_entity(self):
+        """Between half of the most that were loaded and the most: the first ones are given what was left free before."""
+        most = max(range(len(self.seen)), key=lambda at: self.seen[at][0], default=None)
+        if self.trouble or most is None or self.seen[most][0] < 1_000:
+            raise SystemExit(f"too few entities were seen to measure their memory: {self.seen} {self.trouble or ''}")
+        half = max((one for one in self.seen[:most] if one[0] <= self.seen[most][0] / 2), default=(0, self.seen[0][1]))
+        grown = (self.seen[most][1] - half[1]) / (self.seen[most][0] - half[0])
+        if grown <= 0:
+            raise SystemExit(f"loaded entities seem to cost no memory: they were not measured: {self.seen}")
+        return grown

@@ -74,6 +74,7 @@ shard_role role_of(entity_kind kind) {
   return shard_role::user;
 }
 
+shard_role role_of_shard(shard_id shard) { return shard < shards_per_role ? shard_role::user : shard_role::trade; }
 shard_id shard_of(shard_role role, organization_id organization) {
   const auto slot = mix(static_cast<std::uint64_t>(organization.value)) % static_cast<std::uint64_t>(shards_per_role);
   return static_cast<shard_id>(role) * shards_per_role + static_cast<shard_id>(slot);

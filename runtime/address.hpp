@@ -36,6 +36,7 @@ stream_id stream_of(const entity_key& key);
 std::optional<entity_key> key_of(std::string_view stream);
 
 shard_role role_of(entity_kind kind);
+shard_role role_of_shard(shard_id shard);
 /// role x 64 + hash(organization) mod 64. The hash is SplitMix64's finalizer and must never change.
 shard_id shard_of(shard_role role, organization_id organization);
 shard_id shard_of(const entity_key& key);

@@ -104,8 +104,9 @@ void entity_core::resume(turn& step) {
 
 /// False when the facts are to leave now.
 bool entity_core::gather(turn& done, outputs& out) {
+  if (done.urgent_ || done.facts_.size() >= gathered_max) return false;
   const auto wait_ms = self_->gather_ms(done.now.boot);
-  if (done.urgent_ || wait_ms == 0 || done.facts_.size() >= gathered_max) return false;
+  if (wait_ms == 0) return false;
   gathered_ = std::move(done.facts_);
   held_ = std::move(done.after_);
   phase_ = phase::gathering;

@@ -27,11 +27,6 @@ struct write_verdict {
   std::uint64_t token = 0;
   append_verdict verdict = append_verdict::not_stored;
 };
-/// Rows that are now durable, in the shard's order, for settlement, projections and the rest.
-struct committed_rows {
-  shard_id shard = 0;
-  std::vector<journal_row> rows;
-};
 /// The shard was lost: another node owns it, or its head is not what we left. Its entities must end.
 struct shard_lost {
   shard_id shard = 0;

@@ -51,5 +51,10 @@ struct journal_row {
   digest hash{};     ///< SHA-256 over the previous row's hash and this row, see storage/hash_chain.hpp
   std::string body;  ///< pack(events)
 };
+/// Rows that are now durable, in the shard's order, for settlement, projections and the rest.
+struct committed_rows {
+  shard_id shard = 0;
+  std::vector<journal_row> rows;
+};
 
 }  // namespace sb

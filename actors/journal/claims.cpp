@@ -12,8 +12,6 @@ namespace {
 using self_ptr = caf::stateful_actor<claims_state>*;
 constexpr std::int64_t anchor_every_ms = 60'000;
 
-shard_role role_of_shard(shard_id shard) { return shard < shards_per_role ? shard_role::user : shard_role::trade; }
-
 void tell_followers(self_ptr self, shard_id shard) {
   for (const auto& follower : self->state.followers) {
     if (follower.role == role_of_shard(shard)) self->send(follower.supervisor, shard_owned{shard});

@@ -38,21 +38,21 @@ void schedule(writer_ptr self) {
   }
 }
 
+/// One message for each role that somebody follows.
 void tell_followers(writer_ptr self, std::vector<committed_rows>&& all) {
-  if (all.empty()) return;
-  const auto first_trade = std::stable_partition(
-      all.begin(), all.end(), [](const committed_rows& part) { return part.shard < shards_per_role; });
-  std::vector<committed_rows> trade{std::make_move_iterator(first_trade), std::make_move_iterator(all.end())};
-  all.erase(first_trade, all.end());
-  const auto tell = [&](shard_role role, std::vector<committed_rows>&& of_role) {
-    if (of_role.empty()) return;
-    const auto parts = std::make_shared<const std::vector<committed_rows>>(std::move(of_role));
+  for (const auto role : {shard_role::user, shard_role::trade}) {
+    std::shared_ptr<std::vector<committed_rows>> parts;
     for (const auto& follower : self->state.followers) {
-      if (follower.rows == role) self->send(follower.subscriber, committed_told{parts});
+      if (follower.rows != role) continue;
+      if (!parts) {
+        parts = std::make_shared<std::vector<committed_rows>>();
+        for (auto& part : all) {
+          if (role_of_shard(part.shard) == role) parts->push_back(std::move(part));
+        }
+      }
+      if (!parts->empty()) self->send(follower.subscriber, committed_told{parts});
     }
-  };
-  tell(shard_role::user, std::move(all));
-  tell(shard_role::trade, std::move(trade));
+  }
 }
 
 void tell(writer_ptr self, writer_events& events) {

@@ -315,7 +315,7 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
   return {
       [self](const shard_owned& in) { start_over(self->state, in.shard); },
       [self](const shard_gone& in) {
-        if (in.shard < shards_per_role) return;
+        if (role_of_shard(in.shard) != shard_role::trade) return;
         start_over(self->state, in.shard);
         self->state.unknown.erase(in.shard);
         self->state.alone.erase(in.shard);

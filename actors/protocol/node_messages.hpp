@@ -10,7 +10,6 @@
 #include "actors/protocol/tree_node.hpp"
 #include "runtime/address.hpp"
 #include "runtime/entity.hpp"
-#include "runtime/journal_writer.hpp"
 #include "runtime/stream_filter.hpp"
 #include "storage/journal.hpp"
 
@@ -170,14 +169,13 @@ struct alarm_ask {
   std::int32_t id = 0;
   boot_ms due;
 };
-/// Shard to a host that has no entity: it has this one now. `former` is what the shard knows of its predecessor;
-/// without `history` the reader sends one.
+/// Shard to a host that has no entity: it has this one now. `former` is what the shard knows of its predecessor.
 struct begin_entity {
   entity_key key;
   std::shared_ptr<std::unique_ptr<entity>> body;
   std::size_t queue_max = 0;
   predecessor former = predecessor::lost;
-  std::shared_ptr<const stream_history> history;
+  bool stored = true;  ///< the reader sends the history; else there is none
 };
 /// Shard to host: let your entity retire if it can. Answered with retire_told; if `retired`, the host has no entity any
 /// more and may be given another.

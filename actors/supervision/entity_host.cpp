@@ -118,7 +118,7 @@ caf::behavior entity_host(self_ptr self, node_services services, caf::actor shar
       [self](begin_entity& begin) {
         self->state.guest.emplace(entity_host_state::hosted{
             entity_core{std::move(begin.key), std::move(*begin.body), begin.queue_max}, begin.former});
-        if (begin.history) recover(self, *begin.history);
+        if (!begin.stored) recover(self, {stream_of(self->state.guest->core.key()), std::nullopt, {}});
       },
       [self](const history_told& told) {
         if (self->state.guest) recover(self, *told.history);

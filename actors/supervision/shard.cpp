@@ -28,15 +28,18 @@ constexpr std::int64_t tick_slack_ms = 10;  // two clocks, rounded to millisecon
 constexpr std::size_t early_max = 1'024;
 constexpr std::size_t vacant_max = 1'024;
 
-/// Makes sure that a tick comes when the next thing is due: soon while entities are to be woken, at the first alarm or
-/// a little later, so that one tick has many, else each second to see who is idle. A tick that is set already and comes
-/// early enough is enough.
+/// Makes sure that a tick comes when the next thing is due: soon while entities are to be woken, at the first
+/// alarm, or a little later if it is not due yet, so that one tick has many, else each second to see who is idle. A
+/// tick that is set already and comes early enough is enough.
 void keep_ticking(self_ptr self) {
   auto& state = self->state;
   const auto now = state.services.clock().boot.value;
   auto due = std::numeric_limits<std::int64_t>::max();
   if (!state.slots.empty() || !state.retired.empty() || !state.vacant.empty()) due = now + idle_check_ms;
-  if (!state.alarms.empty()) due = std::min(due, std::max(state.alarms.begin()->first.value, now + alarm_slack_ms));
+  if (!state.alarms.empty()) {
+    const auto first = state.alarms.begin()->first.value;
+    due = std::min(due, first <= now ? now + wake_ms : std::max(first, now + alarm_slack_ms));
+  }
   if (!state.to_wake.empty()) due = now + wake_ms;
   if (due == std::numeric_limits<std::int64_t>::max()) return;
   // One that is due now is on its way.
@@ -97,13 +100,13 @@ void spawn_entity(self_ptr self, shard_state::slot& entry, predecessor former) {
   begin.body = std::make_shared<std::unique_ptr<entity>>(state.make(entry.key, state.services.next_incarnation()));
   begin.queue_max = entry.key.kind == entity_kind::book ? state.rules.book_queue_max : state.rules.queue_max;
   begin.former = former;
-  const bool stored = state.streams->may_contain(stream);
-  if (!stored) begin.history = std::make_shared<const stream_history>(stream_history{stream, std::nullopt, {}});
+  begin.stored = state.streams->may_contain(stream);
+  const bool ask_reader = begin.stored;
   entry.host = take_host(self);
   entry.is = phase::live;
   entry.restart_asked = false;
   self->send(entry.host, std::move(begin));
-  if (stored) self->send(state.services.reader, history_ask{state.number, stream, entry.host});
+  if (ask_reader) self->send(state.services.reader, history_ask{state.number, stream, entry.host});
 }
 
 void pass_held(self_ptr self, shard_state::slot& entry) {

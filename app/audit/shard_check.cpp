@@ -119,7 +119,8 @@ void shard_check::check_events(const journal_row& row) {
   }
   std::size_t place = 0;
   for (const auto& event : *events) {
-    const auto name = "event " + std::to_string(++place) + " (" + event.type + ") ";
+    auto name = "event " + std::to_string(++place);
+    name.append(" (").append(event.type).append(") ");
     if (const auto what = unreadable(key->kind, event); !what.empty()) report(row.seq, name + what);
     if (const auto what = missing_author(event); !what.empty()) report(row.seq, name + "has " + what);
   }

@@ -434,7 +434,7 @@ SCENARIO("a working order asks the broker only where a report may have been miss
   WHEN("it failed") {
     node.throw_at_handle = 1;
     node.ask(the_order, get_order{});
-    node.advance(200ms);
+    node.advance(100ms);
     CHECK(node.asked() == std::vector{broker_verb::place, broker_verb::query});
   }
 }

@@ -173,6 +173,19 @@ SCENARIO("the writer is not told to forget an order that is back", "[shard]") {
   }
 }
 
+SCENARIO("messages that come when a tick is due do not put it off", "[shard]") {
+  shard_and_writer node;
+  node.ask();
+  node.stored();
+  for (int second = 0; second < 6; ++second) {
+    node.stop_for(1'005ms);  // its tick is due, and waits behind what comes now
+    node.ask("ORD2");
+    node.stored();
+    node.advance(10ms);
+  }
+  CHECK(node.forgotten == std::vector{stream_of(the_order)});
+}
+
 SCENARIO("an entity begins anew only when what its former self sent is resolved", "[shard]") {
   shard_and_writer node;
   node.ask();
