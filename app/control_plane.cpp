@@ -286,14 +286,16 @@ web::api_settings control_plane::impl::api_settings() const {
 /// Schema, and settings that are decided once for all nodes.
 void control_plane::impl::prepare_database() {
   postgres::connection connection{chosen.database.conninfo, self, postgres::plans::generic};
-  const auto until = postgres::from_now(std::chrono::seconds{60});
-  const auto applied = postgres::migrate(connection, until);
+  connection.script("select 1", postgres::from_now(std::chrono::seconds{60}));
+  // It answers. Indexes of tables that are full take their time; another node that starts waits for as long.
+  const auto applied = postgres::migrate(connection, postgres::from_now(std::chrono::minutes{30}));
   if (applied > 0) spdlog::info("database: {} migrations applied", applied);
   // Incarnations rise even when the wall clock was set back between two starts.
   for (const auto& beat : postgres_journal{chosen.database.conninfo, self}.heartbeats(std::chrono::seconds{10})) {
     if (beat.node == self.node) self.incarnation = std::max(self.incarnation, beat.incarnation + 1);
   }
-  const auto stored = postgres::fixed_setting(connection, "shards_per_role", std::to_string(shards_per_role), until);
+  const auto stored = postgres::fixed_setting(connection, "shards_per_role", std::to_string(shards_per_role),
+                                              postgres::from_now(std::chrono::seconds{60}));
   if (stored != std::to_string(shards_per_role)) {
     throw std::runtime_error{"the database was made for " + stored + " shards a role; this binary has " +
                              std::to_string(shards_per_role)};

@@ -44,7 +44,8 @@ struct reply_out {
   requester to;
   answer body;
 };
-/// Replaces an earlier alarm of the same id.
+/// Replaces an earlier alarm of the same id. It comes at that time or a little later, while the entity may not retire
+/// (see entity::busy); of one that may, perhaps never.
 struct alarm_out {
   std::int32_t id = 0;
   std::int64_t after_ms = 0;
@@ -116,7 +117,7 @@ class entity {
   virtual void handle(const delivery& in, turn& now) = 0;
   /// All facts so far are stored: what is to be done next, seen from the committed state. Records nothing.
   virtual void committed(const clock_reading& now, outputs& out) = 0;
-  /// Something is outstanding that no new message would bring back to mind: it must not retire.
+  /// Something is outstanding that no new message would bring back to mind: it must not retire, and its alarms come.
   virtual bool busy() const = 0;
   /// A snapshot of the state after the last commit, where it is worth one.
   virtual std::optional<std::string> snapshot(std::int64_t tail_events, std::size_t tail_bytes) {

@@ -49,6 +49,7 @@ void start_over(projection_state& state, shard_id shard) {
   tell(state.observe.out_of_sight, shard);
   state.core->drop(shard);
   state.dirty.erase(shard);
+  if (state.dirty.empty()) state.folded = 0;
   state.gaps.erase(shard);
   state.parked.erase(shard);
   state.unknown.insert(shard);
@@ -78,6 +79,7 @@ void read_gaps(projection_state& state, boot_ms now) {
         throw;
       }
       state.dirty.try_emplace(shard, now);
+      state.folded += rows.size();
       state.head[shard] = std::max(state.head[shard], rows.back().seq);
     }
     if (rows.size() < static_cast<std::size_t>(rows_at_once)) state.gaps.erase(shard);
@@ -174,8 +176,18 @@ void write_group(projection_state& state, const std::vector<postgres::projection
   }
 }
 
+/// Many changes, none of them old, and not as many as one statement takes: more of the same orders' are to come.
+bool may_wait(const projection_state& state, boot_ms now) {
+  const auto old = [&](const auto& changed) {
+    return now.value - changed.second.value >= state.settings.busy_wait.count();
+  };
+  return state.folded > state.settings.busy_rows && state.folded < rows_in_a_statement &&
+         std::none_of(state.dirty.begin(), state.dirty.end(), old);
+}
+
 /// All that changed, in as few statements as may be: each costs PostgreSQL as much as dozens of rows do.
 void write_changes(projection_state& state) {
+  state.folded = 0;
   std::vector<shard_id> together;
   for (const auto& [shard, since] : std::map<shard_id, boot_ms>{state.dirty}) {
     if (state.alone.contains(shard)) {
@@ -204,6 +216,7 @@ void take_in(projection_state& state, const committed_rows& part) {
   try {
     if (!state.core->fold(part.shard, part.rows)) state.gaps.insert(part.shard);
     state.dirty.try_emplace(part.shard, state.services.clock().boot);
+    state.folded += part.rows.size();
   } catch (const storage_unavailable& error) {  // half a batch may be folded: begin at the cursor again
     state.services.log(severity::warning, state.vital.id(), error.what());
     start_over(state, part.shard);
@@ -252,7 +265,7 @@ void work(self_ptr self) {
     look_for_gaps(state, now);
     read_cursors(state);
     read_gaps(state, now);
-    write_changes(state);
+    if (!may_wait(state, now)) write_changes(state);
   } catch (const storage_unavailable& error) {
     state.services.log(severity::warning, state.vital.id(), error.what());
   }

@@ -164,9 +164,9 @@ struct stop_requests {};
 
 // ---- shard and entity
 // ----------------------------------------------------------------------------------------------------
+/// Host to shard: a tick at this time, or a little later, for the entity's alarms.
 struct alarm_ask {
   stream_id stream;
-  std::int32_t id = 0;
   boot_ms due;
 };
 /// Shard to a host that has no entity: it has this one now. `former` is what the shard knows of its predecessor.

@@ -1,6 +1,9 @@
 #include "actors/supervision/entity_host.hpp"
 
+#include <algorithm>
 #include <caf/all.hpp>
+#include <utility>
+#include <vector>
 
 #include "actors/protocol/type_ids.hpp"
 
@@ -32,9 +35,7 @@ void perform(self_ptr self, output& out) {
       std::visit([&](auto& body) { self->send(services.router, reply.to, std::move(body)); }, reply.body);
     }
     void operator()(const alarm_out& alarm) const {
-      const boot_ms due{services.clock().boot.value + alarm.after_ms};
-      guest.alarms[alarm.id] = due;
-      self->send(state.shard, alarm_ask{stream_of(guest.core.key()), alarm.id, due});
+      guest.alarms[alarm.id] = {services.clock().boot.value + alarm.after_ms};
     }
     void operator()(snapshot_out& snapshot) const {
       self->send(services.reader, snapshot_ask{state.number, std::move(snapshot.snapshot)});
@@ -45,6 +46,18 @@ void perform(self_ptr self, output& out) {
     }
   } const action{self, state, *state.guest, state.services};
   std::visit(action, out);
+}
+
+/// Asks for a tick at the first alarm, unless one comes before it anyway: most alarms are set for what does not happen,
+/// and each question is a message. One that may retire has nothing that its alarms could be about.
+void ask_for_tick(self_ptr self) {
+  auto& guest = *self->state.guest;
+  if (guest.alarms.empty() || !guest.core.alive() || guest.core.can_retire()) return;
+  const auto sooner = [](const auto& a, const auto& b) { return a.second < b.second; };
+  const auto first = std::min_element(guest.alarms.begin(), guest.alarms.end(), sooner)->second;
+  if (!guest.asked.empty() && *guest.asked.begin() <= first) return;
+  guest.asked.insert(first);
+  self->send(self->state.shard, alarm_ask{stream_of(guest.core.key()), first});
 }
 
 /// One input of the core. What it throws is ours: the entity is not to be trusted any more and is replayed.
@@ -68,18 +81,29 @@ void recover(self_ptr self, const stream_history& history) {
   drive(self, [&](entity_core& core, outputs& out) {
     core.recover(history, guest.former, self->state.services.clock(), out);
   });
+  ask_for_tick(self);
 }
 
-void fire(self_ptr self, const alarm& fired) {
+/// What is due now; one that is set meanwhile comes with a later tick.
+void fire_alarms(self_ptr self) {
   auto& guest = *self->state.guest;
-  const auto set = guest.alarms.find(fired.id);
   const auto now = self->state.services.clock();
-  if (set == guest.alarms.end() || now.boot < set->second) return;
-  guest.alarms.erase(set);
-  envelope head;
-  head.to = guest.core.key();
-  head.causation = "alarm";
-  drive(self, [&](entity_core& core, outputs& out) { core.deliver({std::move(head), fired}, now, out); });
+  guest.asked.erase(guest.asked.begin(), guest.asked.upper_bound(now.boot));
+  std::vector<std::pair<boot_ms, std::int32_t>> due;
+  for (const auto& [id, at] : guest.alarms) {
+    if (at <= now.boot) due.emplace_back(at, id);
+  }
+  std::sort(due.begin(), due.end());
+  for (const auto& [at, id] : due) {
+    const auto set = guest.alarms.find(id);
+    if (set == guest.alarms.end() || set->second != at) continue;
+    guest.alarms.erase(set);
+    envelope head;
+    head.to = guest.core.key();
+    head.causation = "alarm";
+    drive(self, [&](entity_core& core, outputs& out) { core.deliver({std::move(head), alarm{id}}, now, out); });
+  }
+  ask_for_tick(self);
 }
 
 void retire(self_ptr self) {
@@ -103,6 +127,7 @@ caf::message_handler deliveries(self_ptr self, const std::variant<Bodies...>*) {
     drive(self, [&](entity_core& core, outputs& out) {
       core.deliver(delivery{std::move(head), std::move(body)}, self->state.services.clock(), out);
     });
+    ask_for_tick(self);
   }...};
 }
 
@@ -128,9 +153,10 @@ caf::behavior entity_host(self_ptr self, node_services services, caf::actor shar
         self->state.guest->watch.appended(told.verdict);
         drive(self,
               [&](entity_core& core, outputs& out) { core.appended(told.verdict, self->state.services.clock(), out); });
+        ask_for_tick(self);
       },
-      [self](const alarm& fired) {
-        if (self->state.guest) fire(self, fired);
+      [self](tick) {
+        if (self->state.guest) fire_alarms(self);
       },
       [self](retire_ask) {
         if (self->state.guest) retire(self);

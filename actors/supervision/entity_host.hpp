@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "actors/protocol/node_messages.hpp"
 #include "actors/protocol/node_services.hpp"
@@ -21,7 +22,8 @@ struct entity_host_state {
   struct hosted {
     entity_core core;
     predecessor former = predecessor::lost;
-    std::map<std::int32_t, boot_ms> alarms = {};  ///< the latest setting of each; an earlier one that fires is stale
+    std::map<std::int32_t, boot_ms> alarms = {};  ///< the latest setting of each
+    std::set<boot_ms> asked = {};                 ///< ticks that the shard was asked for and that have not come
     bool reported = false;
     pause::stream_watch watch = {};
   };

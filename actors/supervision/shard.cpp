@@ -193,11 +193,11 @@ void failed(self_ptr self, const entity_failed& in) {
 void fire_alarms(self_ptr self, boot_ms now) {
   auto& state = self->state;
   while (!state.alarms.empty() && state.alarms.begin()->first <= now) {
-    const auto due = std::move(state.alarms.extract(state.alarms.begin()).mapped());
-    const auto found = state.slots.find(due.stream);
+    const auto stream = std::move(state.alarms.extract(state.alarms.begin()).mapped());
+    const auto found = state.slots.find(stream);
     // One that was asked to retire may be too busy to: it needs its alarm all the same.
     if (found == state.slots.end() || !found->second.host) continue;
-    self->send(found->second.host, alarm{due.id});
+    self->send(found->second.host, tick{});
   }
 }
 
@@ -323,7 +323,7 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         keep_ticking(self);
       },
       [self](const alarm_ask& in) {
-        self->state.alarms.emplace(in.due, shard_state::set_alarm{in.stream, in.id});
+        self->state.alarms.emplace(in.due, in.stream);
         keep_ticking(self);
       },
       [self](tick) {

@@ -29,7 +29,8 @@ struct shard_rules {
 };
 
 /// One shard of one role: spawns entities when first addressed, holds their messages while they come and go, fences and
-/// replays those that fail, parks those that keep failing, fires their alarms, retires the idle.
+/// replays those that fail, parks those that keep failing, gives their hosts the ticks that these ask for, retires the
+/// idle.
 struct shard_state {
   static inline const char* name = "shard";
   ~shard_state();
@@ -48,10 +49,6 @@ struct shard_state {
     bool restart_asked = false;  ///< by an operator: its end does not count as a failure
     std::vector<caf::message> held;
   };
-  struct set_alarm {
-    stream_id stream;
-    std::int32_t id = 0;
-  };
 
   node_services services;
   shard_id number = 0;
@@ -67,9 +64,9 @@ struct shard_state {
   std::unordered_map<stream_id, slot> slots;
   crash_windows crashes{restart_intensity{}};
   std::unordered_map<stream_id, std::string> parked_because;
-  std::multimap<boot_ms, set_alarm> alarms;
-  std::vector<caf::actor> vacant;  ///< hosts whose entity has retired, for the next ones
-  std::size_t vacant_least = 0;    ///< since idle entities were looked for last: so many were not needed
+  std::multimap<boot_ms, stream_id> alarms;  ///< hosts that asked for a tick
+  std::vector<caf::actor> vacant;            ///< hosts whose entity has retired, for the next ones
+  std::size_t vacant_least = 0;              ///< since idle entities were looked for last: so many were not needed
   std::vector<stream_id> retired;  ///< the writer is told with the next tick: each message to it may wake its thread
   boot_ms tick_due;                ///< of the earliest tick that is set; 0: none
   boot_ms idle_checked;

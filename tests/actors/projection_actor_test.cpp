@@ -213,6 +213,44 @@ SCENARIO("what changed in several shards is written by one statement") {
   }
 }
 
+SCENARIO("many changes wait a little for more of the same orders'") {
+  const auto first = two_organizations().first;
+  lists l;
+  l.stored(first, "A");
+  l.start();
+  l.advance(60ms);
+  REQUIRE(l.wrote("A"));
+  const auto store_and_tell = [&](const std::string& prefix, int count) {
+    for (int order = 0; order < count; ++order) {
+      l.stored(first, prefix + std::to_string(order));
+      l.told({l.parts.at(shard_of(shard_role::trade, first))});
+    }
+  };
+
+  WHEN("there are few") {
+    store_and_tell("F", 100);
+    l.advance(60ms);
+    THEN("they are written at the next tick") { CHECK(l.wrote("F99")); }
+  }
+  WHEN("there are many") {
+    store_and_tell("M", 101);
+    l.advance(190ms);
+    CHECK_FALSE(l.wrote("M0"));
+    THEN("they are written together when the first of them is old") {
+      store_and_tell("N", 1);
+      l.advance(110ms);
+      CHECK(l.wrote("M0"));
+      CHECK(l.wrote("N0"));
+      CHECK(l.statements == 2);
+    }
+  }
+  WHEN("there are as many as a statement takes") {
+    store_and_tell("S", 2'000);
+    l.advance(60ms);
+    THEN("they are written at the next tick") { CHECK(l.wrote("S1999")); }
+  }
+}
+
 SCENARIO("rows that nobody told of are found") {
   const auto first = two_organizations().first;
   lists l;

@@ -53,6 +53,44 @@ TEST_CASE("a database of a newer or another binary is refused and left alone", "
   CHECK(view.number("view_count", "") == before);
 }
 
+TEST_CASE("a full table gets its later indexes, and a page is read along them", "[migrations]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  database_view view{world.conninfo()};
+  view.run(R"(
+    drop index orders_of_organization_by_time, orders_of_account_by_time;
+    create index orders_of_organization on orders (organization, created_at desc, order_id desc);
+    create index orders_of_account on orders (account_id, created_at desc, order_id desc);
+    delete from schema_migration where version = 7;
+    insert into orders (order_id, organization, user_id, account_id, client_order_id, exchange, symbol, side, order_type,
+      product_type, validity, quantity, price, state, cancel_requested, broker_order_id, filled_quantity, average_price,
+      reason, version, created_at, updated_at, trading_day, shard, seq)
+    select 'ORD' || n, n % 20, n % 100, n % 50, 'c' || n, 'NSE', 'TCS', 'BUY', 'LIMIT', 'INTRADAY', 'DAY', 1, 1, 'filled',
+      false, '', 1, 1, '', 2, n / 3, n, 20000, 64, n from generate_series(1, 20000) n)");
+  postgres::connection database{world.conninfo(), self, postgres::plans::custom};
+  CHECK(postgres::migrate(database, soon()) == 1);
+  view.run(R"(
+    analyze orders;
+    create function lines_of_plan(query text, word text) returns bigint language plpgsql as $$
+    declare line text; found bigint := 0;
+    begin
+      for line in execute 'explain ' || query loop
+        if line like '%' || word || '%' then found := found + 1; end if;
+      end loop;
+      return found;
+    end $$;)");
+  const std::string page =
+      "select * from orders where %s = 7 and (created_at, order_id) < (5000, ''ORD9'') "
+      "order by created_at desc, order_id desc limit 50";
+  const auto along = [&](const char* name, const std::string& column, const std::string& index) {
+    auto query = page;
+    query.replace(query.find("%s"), 2, column);
+    return view.number(name, "select lines_of_plan('" + query + "', 'Backward using " + index + "')");
+  };
+  CHECK(along("view_organization", "organization", "orders_of_organization_by_time") == 1);
+  CHECK(along("view_account", "account_id", "orders_of_account_by_time") == 1);
+}
+
 TEST_CASE("a setting is fixed by who comes first", "[migrations]") {
   if (!postgres_world::available()) return;
   postgres_world world;

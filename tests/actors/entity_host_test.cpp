@@ -1,0 +1,130 @@
+#include "actors/supervision/entity_host.hpp"
+
+#include <caf/all.hpp>
+#include <catch2/catch.hpp>
+
+#include "quiet_system.hpp"
+
+using namespace sb;
+using namespace sb::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct script {
+  bool busy = true;
+  std::vector<alarm_out> to_set;  ///< with the next message
+  std::vector<std::int32_t> fired;
+};
+
+/// Sets the alarms that it is told to set, and notes those that fire.
+class one_with_alarms final : public entity {
+ public:
+  explicit one_with_alarms(std::shared_ptr<script> what) : what_{std::move(what)} {}
+  bool replay(const event_record&, wall_ms, std::string&) override { return true; }
+  bool restore(const stored_snapshot&, std::string&) override { return true; }
+  void recovered(turn&, predecessor) override {}
+  void handle(const delivery& in, turn& now) override {
+    if (const auto* fired = std::get_if<sb::alarm>(&in.body)) return what_->fired.push_back(fired->id);
+    for (const auto& one : std::exchange(what_->to_set, {})) now.at_once(one);
+  }
+  void committed(const clock_reading&, outputs&) override {}
+  bool busy() const override { return what_->busy; }
+
+ private:
+  std::shared_ptr<script> what_;
+};
+
+/// A host before a shard that gives each tick when it is due, and notes what it was asked for.
+struct host_and_shard : quiet_system {
+  std::shared_ptr<script> entity_of_it = std::make_shared<script>();
+  std::vector<std::int64_t> asked;  ///< milliseconds since the host began
+  std::vector<boot_ms> due;
+  boot_ms begin = services.clock().boot;
+  caf::actor host;
+
+  host_and_shard() {
+    const auto the_shard = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const alarm_ask& ask) {
+        asked.push_back(ask.due.value - begin.value);
+        due.push_back(ask.due);
+      }};
+    }));
+    host = keep(system.spawn(entity_host, services, the_shard, shard_of(order_key({7}, "ORD1"))));
+    begin_entity first;
+    first.key = order_key({7}, "ORD1");
+    first.body = std::make_shared<std::unique_ptr<entity>>(std::make_unique<one_with_alarms>(entity_of_it));
+    first.queue_max = 10;
+    first.stored = false;
+    caf::anon_send(host, std::move(first));
+    run();
+  }
+  void say(std::vector<alarm_out> to_set) {
+    entity_of_it->to_set = std::move(to_set);
+    envelope head;
+    head.to = order_key({7}, "ORD1");
+    caf::anon_send(host, head, get_order{});
+    run();
+  }
+  void wait(std::chrono::milliseconds time) {
+    advance(time);
+    const auto now = services.clock().boot;
+    for (const auto& at : std::exchange(due, {})) {
+      if (at <= now) {
+        caf::anon_send(host, tick{});
+      } else {
+        due.push_back(at);
+      }
+    }
+    run();
+  }
+};
+
+using times = std::vector<std::int64_t>;
+using ids = std::vector<std::int32_t>;
+
+}  // namespace
+
+SCENARIO("a host asks for one tick, whatever its entity's alarms", "[host]") {
+  host_and_shard h;
+  h.say({{1, 300}, {2, 5'000}});
+  h.say({{1, 500}});
+  CHECK(h.asked == times{300});
+
+  WHEN("the tick comes") {
+    h.wait(300ms);
+    THEN("nothing fires that has been put off, and the next one is asked for") {
+      CHECK(h.entity_of_it->fired.empty());
+      CHECK(h.asked == times{300, 500});
+      h.wait(200ms);
+      CHECK(h.entity_of_it->fired == ids{1});
+      CHECK(h.asked == times{300, 500, 5'000});
+    }
+  }
+  WHEN("an alarm is set for an earlier time") {
+    h.say({{3, 100}});
+    CHECK(h.asked == times{300, 100});
+    THEN("all fire in their order") {
+      h.wait(100ms);
+      CHECK(h.entity_of_it->fired == ids{3});
+      h.wait(5s);
+      CHECK(h.entity_of_it->fired == ids{3, 1, 2});
+      CHECK(h.asked == times{300, 100});
+    }
+  }
+}
+
+SCENARIO("alarms of an entity that may retire are nobody's business until it is busy again", "[host]") {
+  host_and_shard h;
+  h.say({{1, 300}, {2, 1'000}});
+  h.entity_of_it->busy = false;
+  h.wait(300ms);
+  CHECK(h.entity_of_it->fired == ids{1});
+  CHECK(h.asked == times{300});
+
+  h.entity_of_it->busy = true;
+  h.say({});
+  CHECK(h.asked == times{300, 1'000});
+  h.wait(700ms);
+  CHECK(h.entity_of_it->fired == ids{1, 2});
+}
