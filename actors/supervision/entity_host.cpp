@@ -98,10 +98,11 @@ void fire_alarms(self_ptr self) {
     const auto set = guest.alarms.find(id);
     if (set == guest.alarms.end() || set->second != at) continue;
     guest.alarms.erase(set);
-    envelope head;
-    head.to = guest.core.key();
-    head.causation = "alarm";
-    drive(self, [&](entity_core& core, outputs& out) { core.deliver({std::move(head), alarm{id}}, now, out); });
+    delivery fired;
+    fired.head.to = guest.core.key();
+    fired.head.causation = "alarm";
+    fired.body = alarm{id};
+    drive(self, [&](entity_core& core, outputs& out) { core.deliver(std::move(fired), now, out); });
   }
   ask_for_tick(self);
 }
