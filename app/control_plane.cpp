@@ -34,6 +34,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::chrono::seconds database_answers_within{60};
+constexpr std::chrono::minutes schema_changes_within{30};  // indexes of full tables; another node's change first
+
 wall_ms wall_now() {
   return {std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
               .count()};
@@ -286,16 +289,15 @@ web::api_settings control_plane::impl::api_settings() const {
 /// Schema, and settings that are decided once for all nodes.
 void control_plane::impl::prepare_database() {
   postgres::connection connection{chosen.database.conninfo, self, postgres::plans::generic};
-  connection.script("select 1", postgres::from_now(std::chrono::seconds{60}));
-  // It answers. Indexes of tables that are full take their time; another node that starts waits for as long.
-  const auto applied = postgres::migrate(connection, postgres::from_now(std::chrono::minutes{30}));
+  connection.script("select 1", postgres::from_now(database_answers_within));
+  const auto applied = postgres::migrate(connection, postgres::from_now(schema_changes_within));
   if (applied > 0) spdlog::info("database: {} migrations applied", applied);
   // Incarnations rise even when the wall clock was set back between two starts.
   for (const auto& beat : postgres_journal{chosen.database.conninfo, self}.heartbeats(std::chrono::seconds{10})) {
     if (beat.node == self.node) self.incarnation = std::max(self.incarnation, beat.incarnation + 1);
   }
   const auto stored = postgres::fixed_setting(connection, "shards_per_role", std::to_string(shards_per_role),
-                                              postgres::from_now(std::chrono::seconds{60}));
+                                              postgres::from_now(database_answers_within));
   if (stored != std::to_string(shards_per_role)) {
     throw std::runtime_error{"the database was made for " + stored + " shards a role; this binary has " +
                              std::to_string(shards_per_role)};
@@ -338,7 +340,7 @@ control_plane::control_plane(const settings& chosen) : impl_{std::make_unique<im
 
 control_plane::~control_plane() { stop(std::chrono::seconds{1}); }
 
-void control_plane::start() {
+void control_plane::prepare() {
   auto& m = *impl_;
   m.lock = std::make_unique<directory_lock>(m.data);
   fs::create_directories(m.data / "paper");
@@ -346,7 +348,10 @@ void control_plane::start() {
   m.key = std::make_unique<web::signing_key>(
       web::signing_key::load_or_create(key_file.is_absolute() ? key_file : m.data / key_file));
   m.prepare_database();
+}
 
+void control_plane::start() {
+  auto& m = *impl_;
   m.server = std::make_unique<web::http_server>(
       m.listeners(),
       [&m](web::http_request&& request, web::responder to) { m.api->handle(std::move(request), std::move(to)); },

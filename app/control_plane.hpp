@@ -20,8 +20,11 @@ class control_plane {
   control_plane(const control_plane&) = delete;
   control_plane& operator=(const control_plane&) = delete;
 
-  /// Migrates the database, takes the data directory's lock, starts the tree and the listeners. Throws
-  /// std::runtime_error.
+  /// Takes the data directory's lock and brings the database to this binary's schema, which may take minutes where a
+  /// table is full. A process that is killed meanwhile leaves nothing behind: its change of the schema is taken back.
+  /// Throws std::runtime_error.
+  void prepare();
+  /// After prepare(): starts the tree and the listeners. Throws std::runtime_error.
   void start();
   /// Ports of gateway, user API, trade API, metrics; after start().
   std::vector<std::uint16_t> ports() const;

@@ -74,10 +74,12 @@ int serve(const settings_flags& flags) {
   const rlimit no_core{0, 0};  // a core file would hold tokens and the signing key
   setrlimit(RLIMIT_CORE, &no_core);
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGINT, ask_to_stop);
-  std::signal(SIGTERM, ask_to_stop);
   try {
     sb::control_plane plane{*chosen};
+    plane.prepare();
+    // Until here a signal just ends the process: nothing is owned yet, and a change of the schema may take long.
+    std::signal(SIGINT, ask_to_stop);
+    std::signal(SIGTERM, ask_to_stop);
     plane.start();
     const auto ports = plane.ports();
     spdlog::info("listening on {}: gateway {}, user {}, trade {}, metrics {}", chosen->web.address, ports.at(0),

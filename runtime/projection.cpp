@@ -59,6 +59,12 @@ std::int64_t projection::position_of(shard_id shard) const {
   return found == shards_.end() ? 0 : found->second.read;
 }
 
+std::int64_t projection::rows_to_take() const {
+  std::int64_t rows = 0;
+  for (const auto& [shard, state] : shards_) rows += state.read - state.taken;
+  return rows;
+}
+
 bool projection::fold(shard_id shard, const std::vector<journal_row>& rows) {
   const auto found = shards_.find(shard);
   if (found == shards_.end()) return true;

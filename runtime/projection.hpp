@@ -62,6 +62,8 @@ class projection {
   bool follows(shard_id shard) const { return shards_.contains(shard); }
   /// The last row folded in.
   std::int64_t position_of(shard_id shard) const;
+  /// Rows that were folded and not taken, of all shards.
+  std::int64_t rows_to_take() const;
   /// Folds rows that continue the shard; false when there is a gap (nothing after it is folded).
   bool fold(shard_id shard, const std::vector<journal_row>& rows);
   /// What changed in this shard since the last call. Closed orders, and positions beyond the bound, leave memory with

@@ -275,7 +275,7 @@ void keep_question(reader_ptr self, const Ask& ask) {
 void add_name(shard_id shard, const stream_id& stream, contents_told& found) {
   found.streams->insert(stream);
   // A risk book watches its reservations only while it lives, so it lives from the start.
-  if (shard >= shards_per_role) return;
+  if (role_of_shard(shard) == shard_role::trade) return;
   if (auto key = key_of(stream); key && key->kind == entity_kind::book) found.open_work.push_back(std::move(*key));
 }
 
@@ -312,7 +312,7 @@ bool read_page(reader_state& state, reader_state::contents_reading& reading) {
   switch (reading.next) {
     case contents_part::names:
       if (!read_names(state, reading)) return false;
-      if (reading.shard < shards_per_role) return true;
+      if (role_of_shard(reading.shard) == shard_role::user) return true;
       // The checkpoint: orders that are open at the projection's cursor or later, and every order that has moved since.
       reading.after_row = state.side.cursor("orders", reading.shard);
       reading.next = contents_part::open_orders;

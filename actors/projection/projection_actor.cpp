@@ -13,7 +13,7 @@ namespace {
 
 using self_ptr = caf::stateful_actor<projection_state>*;
 constexpr std::int32_t rows_at_once = 1'000;
-constexpr std::size_t rows_in_a_statement = 2'000;  ///< more or less: a shard is not torn apart
+constexpr std::int64_t rows_in_a_statement = 2'000;  ///< more or less: a shard is not torn apart
 constexpr const char* projection_name = "orders";
 
 /// Folds an order up to, not including, `before_version`: what the read model had seen of it at the cursor.
@@ -49,7 +49,6 @@ void start_over(projection_state& state, shard_id shard) {
   tell(state.observe.out_of_sight, shard);
   state.core->drop(shard);
   state.dirty.erase(shard);
-  if (state.dirty.empty()) state.folded = 0;
   state.gaps.erase(shard);
   state.parked.erase(shard);
   state.unknown.insert(shard);
@@ -79,7 +78,6 @@ void read_gaps(projection_state& state, boot_ms now) {
         throw;
       }
       state.dirty.try_emplace(shard, now);
-      state.folded += rows.size();
       state.head[shard] = std::max(state.head[shard], rows.back().seq);
     }
     if (rows.size() < static_cast<std::size_t>(rows_at_once)) state.gaps.erase(shard);
@@ -181,13 +179,13 @@ bool may_wait(const projection_state& state, boot_ms now) {
   const auto old = [&](const auto& changed) {
     return now.value - changed.second.value >= state.settings.busy_wait.count();
   };
-  return state.folded > state.settings.busy_rows && state.folded < rows_in_a_statement &&
+  const auto rows = state.core->rows_to_take();
+  return rows > state.settings.busy_rows && rows < rows_in_a_statement &&
          std::none_of(state.dirty.begin(), state.dirty.end(), old);
 }
 
 /// All that changed, in as few statements as may be: each costs PostgreSQL as much as dozens of rows do.
 void write_changes(projection_state& state) {
-  state.folded = 0;
   std::vector<shard_id> together;
   for (const auto& [shard, since] : std::map<shard_id, boot_ms>{state.dirty}) {
     if (state.alone.contains(shard)) {
@@ -197,10 +195,10 @@ void write_changes(projection_state& state) {
     }
   }
   std::vector<postgres::projection_batch> group;
-  std::size_t rows = 0;
+  std::int64_t rows = 0;
   for (const auto shard : together) {
     const auto& part = group.emplace_back(take(state, shard));
-    rows += part.orders.size() + part.positions.size();
+    rows += std::ssize(part.orders) + std::ssize(part.positions);
     if (rows >= rows_in_a_statement || shard == together.back()) {
       write_group(state, std::exchange(group, {}));
       rows = 0;
@@ -216,7 +214,6 @@ void take_in(projection_state& state, const committed_rows& part) {
   try {
     if (!state.core->fold(part.shard, part.rows)) state.gaps.insert(part.shard);
     state.dirty.try_emplace(part.shard, state.services.clock().boot);
-    state.folded += part.rows.size();
   } catch (const storage_unavailable& error) {  // half a batch may be folded: begin at the cursor again
     state.services.log(severity::warning, state.vital.id(), error.what());
     start_over(state, part.shard);

@@ -21,7 +21,7 @@ struct projection_settings {
   std::chrono::milliseconds every{50};  ///< changes of this long are written together
   /// Of more journal rows than these, changes wait until the oldest is so old: an order that came and went in between
   /// is written once instead of twice, and into each of its indexes once.
-  std::size_t busy_rows = 100;
+  std::int64_t busy_rows = 100;
   std::chrono::milliseconds busy_wait{250};
   std::chrono::milliseconds poll{1'000};
 };
@@ -69,7 +69,6 @@ struct projection_state {
   vitals vital;
   std::map<shard_id, std::int64_t> head;  ///< newest row heard of, or seen in the journal
   std::map<shard_id, boot_ms> dirty;      ///< folded but not written, since when
-  std::size_t folded = 0;                 ///< journal rows since it wrote last
   std::set<shard_id> gaps;                ///< to be read from the journal
   std::set<shard_id> unknown;             ///< owned, cursor not read yet
   std::set<shard_id> alone;               ///< PostgreSQL refused a group that they were in

@@ -100,13 +100,13 @@ void spawn_entity(self_ptr self, shard_state::slot& entry, predecessor former) {
   begin.body = std::make_shared<std::unique_ptr<entity>>(state.make(entry.key, state.services.next_incarnation()));
   begin.queue_max = entry.key.kind == entity_kind::book ? state.rules.book_queue_max : state.rules.queue_max;
   begin.former = former;
-  begin.stored = state.streams->may_contain(stream);
-  const bool ask_reader = begin.stored;
+  const bool stored = state.streams->may_contain(stream);
+  begin.stored = stored;
   entry.host = take_host(self);
   entry.is = phase::live;
   entry.restart_asked = false;
   self->send(entry.host, std::move(begin));
-  if (ask_reader) self->send(state.services.reader, history_ask{state.number, stream, entry.host});
+  if (stored) self->send(state.services.reader, history_ask{state.number, stream, entry.host});
 }
 
 void pass_held(self_ptr self, shard_state::slot& entry) {
@@ -278,7 +278,7 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
   state.rules = rules;
   state.crashes = crash_windows{rules.crashes};
   state.make = std::move(make);
-  const bool trade = number >= shards_per_role;
+  const bool trade = role_of_shard(number) == shard_role::trade;
   state.vital = vitals{state.services.node + (trade ? "/trade/shard-" : "/user/shard-") + std::to_string(number),
                        "shard", trade ? "trade" : "user", number};
   self->set_default_handler([self](caf::scheduled_actor*, caf::message_view& view) -> caf::result<caf::message> {

@@ -105,11 +105,7 @@ class Node:
         """Returns when it is ready. `settings` stay for later starts: start(orders__grace_ms=0)."""
         self.settings.update({name.replace("__", "."): value for name, value in settings.items()})
         begin = self.log.stat().st_size if self.log.exists() else 0
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [self.binary, "serve", "--config", "config/stocksblitz.yaml", "--data", self.data], cwd=self.root,
-                env=environment(self.settings, self.conninfo), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=end_with_parent)
+        self.launch()
 
         def listens():
             assert self.process.poll() is None, f"the node ended with {self.process.returncode}: {self.log_text(begin)[-3000:]}"
@@ -119,6 +115,13 @@ class Node:
         self.ports = tuple(int(port) for port in found.groups())
         eventually(self.is_ready, "the node is ready", within=120)
         return self
+
+    def launch(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.binary, "serve", "--config", "config/stocksblitz.yaml", "--data", self.data], cwd=self.root,
+                env=environment(self.settings, self.conninfo), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=end_with_parent)
 
     def log_text(self, begin=0):
         with open(self.log, "rb") as log:

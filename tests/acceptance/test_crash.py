@@ -1,5 +1,6 @@
 """What was acknowledged survives the end of any process."""
 import signal
+import subprocess
 
 import pytest
 
@@ -111,6 +112,25 @@ def test_no_node_without_its_database(plant, own_postgres):
     assert found
     eventually(lambda: desk.trader.order(order["order_id"])["state"] == "canceled", "the order is canceled")
     node.check_books()
+
+
+def test_a_node_that_waits_for_the_schema_ends_when_it_is_told(plant, own_postgres):
+    """Another node changes the schema, which may take long; this one owns nothing yet."""
+    node = plant.new_node(postgres=own_postgres, start=False)
+    locks = "select count(*) from pg_locks where locktype = 'advisory' and {}"
+    changing = subprocess.Popen(["psql", "-X", "-q", "-c", "select pg_advisory_lock(7305801), pg_sleep(600)", node.conninfo],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: own_postgres.query(locks.format("granted"), node.database) == [["1"]], "the schema is being changed")
+        node.launch()
+        eventually(lambda: own_postgres.query(locks.format("not granted"), node.database) == [["1"]], "the node waits")
+        assert node.stop() == -signal.SIGTERM
+    finally:
+        changing.kill()
+        changing.wait()
+    own_postgres.query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'", node.database)
+    node.start()
+    assert node.stop() == 0
 
 
 def test_orders_are_found_again_after_a_stop(plant):

@@ -112,6 +112,12 @@ struct lists : quiet_system {
     for (const auto& [shard, part] : parts) caf::anon_send(projecting, shard_owned{shard});
     run();
   }
+  void start_with(organization_id organization, const order_id& order) {
+    stored(organization, order);
+    start();
+    advance(500ms);
+    REQUIRE(wrote(order));
+  }
   bool wrote(const order_id& order) const { return std::count(written.begin(), written.end(), order) == 1; }
   tree_node tree() {
     caf::scoped_actor me{system};
@@ -216,10 +222,7 @@ SCENARIO("what changed in several shards is written by one statement") {
 SCENARIO("many changes wait a little for more of the same orders'") {
   const auto first = two_organizations().first;
   lists l;
-  l.stored(first, "A");
-  l.start();
-  l.advance(60ms);
-  REQUIRE(l.wrote("A"));
+  l.start_with(first, "A");
   const auto store_and_tell = [&](const std::string& prefix, int count) {
     for (int order = 0; order < count; ++order) {
       l.stored(first, prefix + std::to_string(order));
@@ -254,10 +257,7 @@ SCENARIO("many changes wait a little for more of the same orders'") {
 SCENARIO("rows that nobody told of are found") {
   const auto first = two_organizations().first;
   lists l;
-  l.stored(first, "A1");
-  l.start();
-  l.advance(500ms);
-  REQUIRE(l.wrote("A1"));
+  l.start_with(first, "A1");
   l.stored(first, "A2");
   l.advance(2'500ms);
   CHECK(l.wrote("A2"));
@@ -268,10 +268,7 @@ SCENARIO("whoever keeps what was read hears when it may be another") {
   const auto first = two_organizations().first;
   const auto shard = shard_of(shard_role::trade, first);
   lists l;
-  l.stored(first, "A1");
-  l.start();
-  l.advance(500ms);
-  REQUIRE(l.wrote("A1"));
+  l.start_with(first, "A1");
   const auto before = l.versions[shard];
   const auto told = l.out_of_sight;
   CHECK(before > 0);
