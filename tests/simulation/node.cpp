@@ -79,7 +79,8 @@ void node::resume() {
 }
 
 void node::later(std::int64_t delay, std::function<void()> what) {
-  world_.time.after(delay, [this, life = life_, what = std::move(what)] { run_here(life, what); });
+  world_.time.after(delay,
+                    [this, life = life_, what = std::move(what)]() mutable { run_here(life, std::move(what)); });
 }
 
 void node::run_here(std::uint64_t life, std::function<void()> what) {
@@ -221,6 +222,7 @@ std::int64_t node::broker_queue(const broker_out& waiting) {
 }
 
 void node::perform(shard_id id, slot& entry, outputs& out) {
+  if (out.empty()) return;
   const auto stream = stream_of(entry.key);
   for (auto& item : out) {
     if (auto* append = std::get_if<append_out>(&item)) {
@@ -235,9 +237,9 @@ void node::perform(shard_id id, slot& entry, outputs& out) {
     } else if (std::holds_alternative<hurry_out>(item)) {
       writer_->hurry(id, stream);
       schedule_step();
-    } else if (const auto* call = std::get_if<broker_out>(&item)) {
+    } else if (auto* call = std::get_if<broker_out>(&item)) {
       const auto queued = broker_queue(*call);
-      later(queued, [this, what = call->call] { call_broker(what); });
+      later(queued, [this, what = std::move(call->call)] { call_broker(what); });
     } else if (const auto* reply = std::get_if<reply_out>(&item)) {
       if (world_.time.now() > lease_->until().value) {
         refuse(reply->to, rejection::shard_moved);

@@ -11,7 +11,7 @@ namespace sb::simulation {
 // ---- journal -------------------------------------------------------------------------------------------------------
 
 void node::tell(writer_events events) {
-  for (auto& event : events) later(0, [this, event]() mutable { act(event); });
+  for (auto& event : events) later(0, [this, event = std::move(event)]() mutable { act(event); });
 }
 
 void node::act(writer_event& event) {

@@ -101,20 +101,30 @@ class timeline {
   void set_wall(wall_ms at) { wall_base_ = at.value - now_; }
 
   void at(std::int64_t when, std::function<void()> what) {
-    events_.push_back({std::max(when, now_), ++planned_, std::move(what)});
-    std::push_heap(events_.begin(), events_.end(), later);
+    auto place = events_.size();
+    if (free_.empty()) {
+      events_.push_back(std::move(what));
+    } else {
+      place = free_.back();
+      free_.pop_back();
+      events_[place] = std::move(what);
+    }
+    moments_.push_back({std::max(when, now_), ++planned_, place});
+    std::push_heap(moments_.begin(), moments_.end(), later);
   }
   void after(std::int64_t delay, std::function<void()> what) { at(now_ + delay, std::move(what)); }
 
   /// Runs everything up to and including `until`.
   void run(std::int64_t until) {
-    while (!events_.empty() && events_.front().when <= until) {
-      std::pop_heap(events_.begin(), events_.end(), later);
-      auto next = std::move(events_.back());
-      events_.pop_back();
+    while (!moments_.empty() && moments_.front().when <= until) {
+      std::pop_heap(moments_.begin(), moments_.end(), later);
+      const auto next = moments_.back();
+      moments_.pop_back();
       now_ = next.when;
       if (++done_ > events_max) throw broken_invariant{"liveness", "the nodes are busy for ever"};
-      next.what();
+      const auto what = std::exchange(events_[next.place], nullptr);
+      free_.push_back(next.place);
+      what();
     }
     now_ = std::max(now_, until);
   }
@@ -122,18 +132,21 @@ class timeline {
 
  private:
   static constexpr std::uint64_t events_max = 5'000'000;  ///< a run has a few thousand, and a long one some 100,000
-  struct event {
+  /// Small, because the heap moves it about.
+  struct moment {
     std::int64_t when;
     std::uint64_t order;
-    std::function<void()> what;
+    std::size_t place;  ///< of what happens then, in events_
   };
-  static bool later(const event& a, const event& b) { return a.when != b.when ? a.when > b.when : a.order > b.order; }
+  static bool later(const moment& a, const moment& b) { return a.when != b.when ? a.when > b.when : a.order > b.order; }
 
   std::int64_t now_ = 1'000'000;  ///< not zero: 0 means "no deadline" in an envelope
   std::int64_t wall_base_ = 0;
   std::uint64_t planned_ = 0;
   std::uint64_t done_ = 0;
-  std::vector<event> events_;
+  std::vector<moment> moments_;  ///< a heap
+  std::vector<std::function<void()>> events_;
+  std::vector<std::size_t> free_;  ///< places in events_
 };
 
 }  // namespace sb::simulation

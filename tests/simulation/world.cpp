@@ -100,13 +100,13 @@ void world::send(std::size_t from, delivery what) {
     struck_message(fault::message_reordered, what);
   }
   const auto arrive = [this, target](delivery in) {
-    nodes[target]->receive([this, target, in = std::move(in)] { nodes[target]->take(in); });
+    nodes[target]->receive([this, target, in = std::move(in)]() mutable { nodes[target]->take(std::move(in)); });
   };
   if (strikes(fault::message_doubled)) {
     struck_message(fault::message_doubled, what);
     time.after(delay + chance.between(0, 3'000), [arrive, what] { arrive(what); });
   }
-  time.after(delay, [arrive, what = std::move(what)] { arrive(what); });
+  time.after(delay, [arrive, what = std::move(what)]() mutable { arrive(std::move(what)); });
 }
 
 void world::reply(std::size_t from, const requester& to, const answer& what) {
