@@ -99,6 +99,9 @@ struct control_plane::impl {
   std::shared_ptr<const instrument_master> instruments;
   feed_factory feed;
   metrics counters;
+  const std::shared_ptr<entity_counts> entities = std::make_shared<entity_counts>();
+  std::array<gauge, entity_kind_count> entity_gauges;
+  std::array<counter, append_status_count> append_failures;  ///< that of `stored` counts nothing
   node_clock clock{wall_now(), boot_now()};
   std::unique_ptr<directory_lock> lock;
   std::unique_ptr<web::signing_key> key;
@@ -177,14 +180,19 @@ node_plan control_plane::impl::plan() {
   p.writer.lock_wait = std::chrono::milliseconds{chosen.database.lock_wait_ms};
   p.writer.lazy = std::chrono::milliseconds{chosen.database.lazy_append_ms};
   p.appended = [this, seconds = counters.journal_append_seconds(), rows = counters.journal_batch_rows()](
-                   double took, std::size_t count) {
+                   double took, std::size_t count, const std::vector<append_outcome>& outcomes) {
     constexpr std::int64_t smooth = 8;
     const auto before = commit_us.load(std::memory_order_relaxed);
     commit_us.store(before + (static_cast<std::int64_t>(took * 1'000'000) - before) / smooth,
                     std::memory_order_relaxed);
     seconds.observe(took);
     rows.observe(static_cast<double>(count));
+    for (const auto& each : outcomes) {
+      if (each.status != append_status::stored) append_failures[static_cast<std::size_t>(each.status)].add();
+    }
   };
+  p.entities = entities;
+  p.restarted = [this](const std::string& child) { counters.actor_restarts(child).add(); };
   p.cluster.self = self;
   p.cluster.times = {chosen.cluster.heartbeat_ms, chosen.cluster.ttl_ms, chosen.cluster.lease_margin_ms};
   p.cluster.statement_deadline = statement_deadline();
@@ -320,6 +328,9 @@ void control_plane::impl::on_tick() {
   counters.requests_in_flight().set(door.in_flight());
   counters.requests_waiting().set(static_cast<std::int64_t>(door.waiting()));
   counters.core_limit().set(door.core_limit_now());
+  for (std::size_t kind = 0; kind < entity_kind_count; ++kind) {
+    entity_gauges[kind].set((*entities)[kind].load(std::memory_order_relaxed));
+  }
   ++ticks;
   if (ticks % 6'000 == 0) database->clean_up();  // each minute
   if (ticks % 200 == 0) end_sessions();          // each two seconds
@@ -370,6 +381,10 @@ void control_plane::start() {
   for (std::size_t i = 1; i < refused.size(); ++i)
     refused[i] = m.counters.admission_refused(word(static_cast<web::short_of>(i)));
   m.edge->on_refused([refused](web::short_of lacking) { refused[static_cast<std::size_t>(lacking)].add(); });
+  for (std::size_t kind = 0; kind < entity_kind_count; ++kind)
+    m.entity_gauges[kind] = m.counters.entities(word(static_cast<entity_kind>(kind)));
+  for (std::size_t status = 1; status < append_status_count; ++status)  // there before the first, for who takes rates
+    m.append_failures[status] = m.counters.journal_append_failures(word(static_cast<append_status>(status)));
   web::issuer_settings issuer{m.chosen.auth.issuer, m.chosen.auth.audience, m.chosen.auth.token_lifetime_s};
   m.api = std::make_unique<web::api>(m.api_settings(), *m.edge, *m.database, web::token_issuer{issuer, *m.key}, *m.key,
                                      m.instruments, m.counters, wall_now);

@@ -16,6 +16,8 @@ from product import Site
 
 # Before each load: what the one before it left on its way takes its users' credits.
 REST_S = 0.5
+MANY_ORDERS, MANY_USERS = 1_000_000, 100_000
+FILL_S, FILL_PARTS_MAX = 30, 40
 ORDER = {"exchange": "NSE", "symbol": "RELIANCE", "trade_type": "BUY", "order_type": "LIMIT", "product_type": "INTRADAY", "quantity": 1}
 
 
@@ -98,12 +100,13 @@ class Bench:
         return told
 
     def in_turns(self, what, runs):
-        """Every one of `runs`, name -> function of the round, once a round."""
+        """Every one of `runs`, name -> function of the round, once a round; in the other order every second time, so that none is always
+        the one before or after another."""
         results = {name: Runs() for name in runs}
         for number in range(self.rounds):
             say(f"{what}: round {number + 1} of {self.rounds}")
-            for name, run in runs.items():
-                results[name].add(run(number))
+            for name in [*runs][::-1 if number % 2 else 1]:
+                results[name].add(runs[name](number))
         return results
 
     # ---- place-order ------------------------------------------------------------------------------------------------------------
@@ -221,6 +224,63 @@ class Bench:
                  0.8, 0.95, spread=(got["on"].median("per_s"), got["off"].median("per_s")))
         on.stop()
         off.stop()
+
+    # ---- much that is stored ------------------------------------------------------------------------------------------------------
+
+    def grown(self):
+        """A site with many users, whose orders came through the product, beside a new one with the usual users. Measured when the
+        node knows everybody's token and account, as it does where people trade all day, and when PostgreSQL has looked after what is
+        new; started again afterwards, from a clean stop, with PostgreSQL up and the files in memory."""
+        old = Site(self.data / "grown")
+        self.sites.append(old)
+        old.start()
+        old.stop()
+        old.populate(self.organizations, MANY_USERS)
+        old.start()
+        filled, parts = self.fill(old)
+        new = self.site("new")
+        old.settle()
+        got = self.in_turns("grown", {"old": lambda n: self.place(old, 64, f"a{n}"), "new": lambda n: self.place(new, 64, f"a{n}")})
+        rate = {name: told.median("per_s") for name, told in got.items()}
+        self.row(f"orders/s with {MANY_ORDERS:,} stored orders and {MANY_USERS:,} users ÷ a new store with {self.users:,}",
+                 ratio(rate["old"], rate["new"]), 0.8, 1.0, spread=(rate["old"], rate["new"]))
+        self.check(new, got["new"].sum("requests") - got["new"].sum("non2xx"), 64 * self.rounds)
+        new.stop()
+        self.starts(old)
+        refused = filled["non2xx"] + filled["socket_errors"] + sum(told.sum("non2xx", "socket_errors") for told in got.values())
+        self.row("answers to orders of the old and the new store that were not 2xx", refused, 0, 0, most=True)
+        counted = filled["requests"] - filled["non2xx"] + got["old"].sum("requests") - got["old"].sum("non2xx")
+        self.check(old, counted + self.rounds * self.organizations, 256 * parts + 64 * self.rounds)
+        old.stop()
+
+    def fill(self, site):
+        """As many orders as it takes: what the loads told, all together, and how many there were."""
+        filled, parts = dict.fromkeys(("requests", "non2xx", "socket_errors"), 0), 0
+        while filled["requests"] - filled["non2xx"] < MANY_ORDERS:
+            if parts == FILL_PARTS_MAX:
+                raise SystemExit(f"{parts} loads of {FILL_S} s brought {filled['requests'] - filled['non2xx']} orders")
+            told = self.place(site, 256, f"fill{parts}", seconds=FILL_S)
+            filled = {key: count + told[key] for key, count in filled.items()}
+            parts += 1
+            say(f"{filled['requests'] - filled['non2xx']} of {MANY_ORDERS} orders")
+        return filled, parts
+
+    def starts(self, site):
+        """Until it says that it is ready, and until each organization has placed an order: its book has been read then."""
+        runs = Runs()
+        each = len(site.client_lines()) // self.organizations  # the users of an organization stand together
+        for number in range(self.rounds):
+            site.stop()
+            ready = site.start()
+            began = time.monotonic()
+            for at, line in enumerate(site.client_lines()[::each]):
+                token, account = line.split()
+                order = {"trading_account_id": int(account), "price": 1400.0, "client_order_id": f"start-{number}-{at}", **ORDER}
+                site.raw_answer("POST", "/trades/place-order", json.dumps(order), token)
+            runs.add({"ready": ready, "placed": ready + time.monotonic() - began})
+        self.row(f"s until a node with {MANY_ORDERS:,} stored orders is ready", runs.median("ready"), 10, 3, most=True,
+                 spread=runs.spread("ready"))
+        self.row("s until each organization has placed an order then", round(runs.median("placed"), 1), spread=runs.spread("placed"))
 
     # ---- entities ---------------------------------------------------------------------------------------------------------------
 

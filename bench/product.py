@@ -13,6 +13,8 @@ import urllib.request
 import tenants
 from loads import ROOT
 
+SETTLE_S_MAX = 300
+
 
 def free_block():
     for first in range(20000, 30000, 10):
@@ -68,6 +70,30 @@ class Site:
     def make_tenants(self, organizations, users):
         print(f"making {users} users in {organizations} organizations", file=sys.stderr)
         tenants.make(self.port, self.data / "node/demo.json", organizations, users, self.clients)
+
+    def populate(self, organizations, users):
+        """Many more, for a node that is ready to start and does not run. Their tokens are good for an hour."""
+        print(f"making {users} users in {organizations} organizations", file=sys.stderr)
+        self.postgres("start")
+        with open(self.clients, "wb") as out:
+            subprocess.run([ROOT / "build/release/bench_population", self.conninfo(), self.data / "node/token-key.pem",
+                            str(organizations), str(users)], stdout=out, check=True)
+        self.postgres("stop")
+
+    def postgres(self, what):
+        subprocess.run([self.dev, "postgres", what, "--data", self.data / "node"], stdout=subprocess.DEVNULL, check=True)
+
+    def settle(self):
+        """Until PostgreSQL has written what is new to its files and has looked after it."""
+        self.ask_postgres("checkpoint")
+        for _ in range(SETTLE_S_MAX // 5):
+            time.sleep(5)
+            if self.ask_postgres("select count(*) from pg_stat_activity where backend_type = 'autovacuum worker'") == "0":
+                return
+        print(f"PostgreSQL is still busy after {SETTLE_S_MAX} s", file=sys.stderr)
+
+    def ask_postgres(self, statement):
+        return subprocess.run(["psql", "-XAtq", self.conninfo(), "-c", statement], capture_output=True, text=True, check=True).stdout.strip()
 
     def some_clients(self, name, lines):
         """Another file for the load, with these of the clients only."""

@@ -79,9 +79,11 @@ struct metrics::families {
   bounded_family<prometheus::Counter> admission_refused{
       registry, "admission_refused_total",
       "Requests refused because too many were in flight, or it was not their turn in time."};
-  bounded_family<prometheus::Counter> append_failures{registry, "journal_append_failures_total",
-                                                      "Appends that did not end as stored, by outcome."};
-  bounded_family<prometheus::Counter> actor_restarts{registry, "actor_restarts_total", "Restarts by supervisors."};
+  bounded_family<prometheus::Counter> append_failures{
+      registry, "journal_append_failures_total",
+      "Shards' parts of appends that were not told to be stored, by outcome."};
+  bounded_family<prometheus::Counter> actor_restarts{registry, "actor_restarts_total",
+                                                     "Ends of children that their supervisors started again."};
   bounded_family<Histogram> http_request_seconds{registry, "http_request_seconds",
                                                  "From a request's last byte to its answer."};
   bounded_family<Histogram> place_order{registry, "place_order_seconds", "From an order's arrival to its answer."};
@@ -93,10 +95,9 @@ struct metrics::families {
                                             "Requests in flight that wait for their turn before the actors."};
   bounded_family<prometheus::Gauge> core_limit{registry, "core_limit",
                                                "How many requests may be with the actors at a time."};
-  bounded_family<prometheus::Gauge> entities{registry, "entities", "Live entity actors."};
+  bounded_family<prometheus::Gauge> entities{registry, "entities", "Entities in memory."};
   bounded_family<prometheus::Gauge> projection_lag{registry, "projection_lag_rows",
                                                    "Committed journal rows that the projection has not applied."};
-  bounded_family<prometheus::Gauge> breakers{registry, "breaker_state", "0 closed, 1 half open, 2 open."};
 };
 
 void counter::add(std::int64_t count) const {
@@ -201,10 +202,6 @@ counter metrics::actor_restarts(std::string_view child) {
 
 gauge metrics::projection_lag_rows(std::string_view projection) {
   return gauge{families_->projection_lag.series({{"projection", std::string{projection}}})};
-}
-
-void metrics::set_breaker(std::string_view dependency, breaker_state state) {
-  gauge{families_->breakers.series({{"dependency", std::string{dependency}}})}.set(static_cast<std::int64_t>(state));
 }
 
 std::string metrics::expose() const {

@@ -54,9 +54,6 @@ class histogram {
   prometheus::Histogram* series_ = nullptr;
 };
 
-/// A dependency's circuit breaker as `breaker_state` shows it.
-enum class breaker_state : std::uint8_t { closed = 0, half_open = 1, open = 2 };
-
 class metrics;
 
 /// Counts the answers of one route. A status costs a look-up the first time it occurs, later an array access.
@@ -120,17 +117,18 @@ class metrics {
   histogram journal_append_seconds() const { return journal_append_seconds_; }
   /// journal_batch_rows: rows in one append statement.
   histogram journal_batch_rows() const { return journal_batch_rows_; }
-  /// journal_append_failures_total: by outcome ("fenced", "data_refused", "unknown_commit", "not_attempted").
+  /// journal_append_failures_total: parts of an append, a shard's each, that were not told to be stored; by outcome
+  /// ("fenced", "data_refused", "unknown_commit", "not_attempted").
   counter journal_append_failures(std::string_view outcome);
 
-  /// entities: live entity actors of a kind ("order", "account", "risk_book").
+  /// entities: places that entities of a kind ("order", "account", "book") have in a shard, also while they are being
+  /// begun anew or are parked.
   gauge entities(std::string_view kind);
-  /// actor_restarts_total: restarts that a supervisor gave to a child.
+  /// actor_restarts_total: ends of a supervisor's child, also at an operator's word, after which it was started again;
+  /// not those that were stopped with it.
   counter actor_restarts(std::string_view child);
   /// projection_lag_rows: journal rows that are committed and not yet in the projection.
   gauge projection_lag_rows(std::string_view projection);
-  /// breaker_state: 0 closed, 1 half open, 2 open.
-  void set_breaker(std::string_view dependency, breaker_state state);
 
   /// All families in the Prometheus text format 0.0.4, UTF-8.
   std::string expose() const;

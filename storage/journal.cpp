@@ -11,6 +11,22 @@ namespace {
 
 }  // namespace
 
+std::string_view word(append_status status) {
+  switch (status) {
+    case append_status::stored:
+      return "stored";
+    case append_status::fenced:
+      return "fenced";
+    case append_status::data_refused:
+      return "data_refused";
+    case append_status::unknown_commit:
+      return "unknown_commit";
+    case append_status::not_attempted:
+      break;
+  }
+  return "not_attempted";
+}
+
 void require_well_formed(const std::vector<shard_append>& parts) {
   std::vector<shard_id> seen;
   seen.reserve(parts.size());

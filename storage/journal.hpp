@@ -1,10 +1,12 @@
 #pragma once
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/event_record.hpp"
@@ -43,6 +45,9 @@ enum class append_status : std::uint8_t {
   unknown_commit,  ///< may or may not be stored: claim the shard again, then read its head
   not_attempted,   ///< nothing was sent (no connection within the deadline); nothing was written
 };
+
+constexpr std::size_t append_status_count = 5;
+std::string_view word(append_status status);  ///< the enumerator's name
 
 struct append_outcome {
   shard_id shard = 0;

@@ -119,7 +119,7 @@ void step(writer_ptr self) {
     for (const auto& part : append->parts) rows += part.rows.size();
     const auto outcomes = state.store->append(append->parts, state.settings.statement_deadline);
     if (state.observe)
-      state.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), rows);
+      state.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), rows, outcomes);
     wait = !reached(outcomes);
     if (wait) report_trouble(self, outcomes);
     state.core->append_done(outcomes, events);

@@ -26,8 +26,9 @@ struct writer_settings {
   std::chrono::milliseconds lazy{3};     ///< how long an append that nobody waits for may wait for company
   std::chrono::milliseconds retry{200};  ///< after PostgreSQL could not be reached
 };
-/// Called on the writer's thread after each append: seconds it took, rows in it.
-using append_observer = std::function<void(double seconds, std::size_t rows)>;
+/// Called on the writer's thread after each append: seconds it took, rows in it, what came of each shard's part.
+using append_observer =
+    std::function<void(double seconds, std::size_t rows, const std::vector<append_outcome>& outcomes)>;
 using journal_factory = std::function<std::unique_ptr<journal>()>;
 
 /// The journal's writer: a thread of its own (spawn it detached) around runtime/journal_writer.hpp and one connection.

@@ -10,6 +10,7 @@ namespace sb {
 
 shard_state::~shard_state() {
   for (auto& [stream, entry] : slots) {
+    services.count(entry.key.kind, -1);
     if (entry.host) caf::anon_send_exit(entry.host, caf::exit_reason::user_shutdown);
   }
   for (const auto& host : vacant) caf::anon_send_exit(host, caf::exit_reason::user_shutdown);
@@ -118,6 +119,7 @@ shard_state::slot& slot_of(self_ptr self, const entity_key& key) {
   auto [found, fresh] = state.slots.try_emplace(stream_of(key));
   if (fresh) {
     found->second.key = key;
+    state.services.count(key.kind, 1);
     const bool lost = state.inherited.erase(found->first) > 0;
     spawn_entity(self, found->second, lost ? predecessor::lost : predecessor::retired);
   }
@@ -355,6 +357,7 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
           pass_held(self, entry);
         } else if (entry.held.empty()) {
           s.retired.push_back(in.stream);
+          s.services.count(entry.key.kind, -1);
           s.slots.erase(found);
         } else {
           spawn_entity(self, entry, entry.restart_asked ? predecessor::lost : predecessor::retired);

@@ -56,6 +56,7 @@ void child_ended(self_ptr self, const caf::down_msg& down) {
     self->quit(caf::exit_reason::unhandled_exception);
     return;
   }
+  if (state.spec.restarted) state.spec.restarted(found->spec.id);
   if (state.spec.strategy == restart_strategy::one_for_one) return start(self, *found);
   state.stopping_from = state.restarting ? std::min(state.stopping_from, index) : index;
   state.restarting = true;

@@ -26,6 +26,8 @@ struct supervisor_spec {
   restart_strategy strategy = restart_strategy::one_for_one;
   restart_intensity intensity;
   std::vector<child_spec> children;
+  std::function<void(const std::string& child)>
+      restarted{};  ///< told of each child that ended and is started again, not of those stopped with it
 };
 
 /// A shard's supervisor also takes children at run time: the shards that this node owns.

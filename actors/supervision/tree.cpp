@@ -33,8 +33,12 @@ caf::actor start_shards(parent self, const node& n, shard_role role) {
                         return above->spawn(shard, n->services, id, n->plan.shards, make);
                       }};
   };
-  const supervisor_spec spec{
-      n->plan.self.node + "/" + name, name, restart_strategy::one_for_one, n->plan.shard_restarts, {}};
+  supervisor_spec spec;
+  spec.id = n->plan.self.node + "/" + name;
+  spec.role = name;
+  spec.strategy = restart_strategy::one_for_one;
+  spec.intensity = n->plan.shard_restarts;
+  spec.restarted = n->plan.restarted;
   auto shards = self->spawn(supervisor, n->plan.clock, n->plan.log, spec, start);
   caf::anon_send(n->services.claims, follow_shards{role, shards});
   return shards;
@@ -53,6 +57,7 @@ supervisor_spec control_tree(const std::shared_ptr<node_tree>& n) {
   n->services.clock = n->plan.clock;
   n->services.log = n->plan.log;
   n->services.incarnations = std::make_shared<std::atomic<std::uint64_t>>(n->plan.first_incarnation);
+  n->services.entities = n->plan.entities;
   auto& s = n->services;
   const auto& p = n->plan;
   return {
@@ -86,6 +91,7 @@ supervisor_spec control_tree(const std::shared_ptr<node_tree>& n) {
            }},
           {"gateway", [n, &s, &p](parent self) { return p.start_gateway(self, s); }},
       },
+      p.restarted,
   };
 }
 

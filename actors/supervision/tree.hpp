@@ -29,6 +29,8 @@ struct node_plan {
   read_side reads;
   writer_settings writer;
   append_observer appended;
+  std::shared_ptr<entity_counts> entities;                  ///< of all shards; null: nobody counts
+  std::function<void(const std::string& child)> restarted;  ///< see supervisor_spec
   membership_settings cluster;
   claim_settings claims;
   shard_rules shards;

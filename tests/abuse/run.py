@@ -17,6 +17,7 @@ import slow_check  # noqa: E402
 from report import Report  # noqa: E402
 from scene import ROOT, Scene  # noqa: E402
 
+MINUTES_MAX = 15  # three times that, and the minutes between
 CHECKS = {"schema": schema_check.run, "corpora": corpora_check.run, "slow": slow_check.run, "overload": overload_check.run}
 
 
@@ -47,6 +48,8 @@ def main():
     options.add_argument("--seconds", type=int, default=120, help="of each kind of slow client (120)")
     options.add_argument("checks", nargs="*", choices=CHECKS, default=[*CHECKS])
     chosen = options.parse_args()
+    if not 1 <= chosen.minutes <= MINUTES_MAX:
+        options.error(f"--minutes must be 1 to {MINUTES_MAX}: the tenants' tokens are good for an hour")
     report = Report()
     with Scene(chosen.minutes, chosen.seconds) as scene:
         for name in chosen.checks:

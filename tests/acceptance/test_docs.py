@@ -3,6 +3,7 @@ import re
 import subprocess
 
 import pytest
+import requests
 
 PAGES = ["README.md", "docs/ARCHITECTURE.md", "docs/proof.md", "docs/operations.md", "docs/glossary.md"]
 SUFFIXES = ("cpp", "hpp", "md", "yaml", "csv", "sh", "txt", "json")
@@ -85,6 +86,25 @@ def test_commands_that_are_named_exist(root, binary):
             told = subprocess.run([binary, *command.split(), "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
             for option in re.findall(r"--[a-z-]+", rest):
                 assert option in told, f"{name}: stocksblitz {command}{rest}"
+
+
+def test_the_metrics_table_is_right(root, node, desk):
+    """Every family has its row, with the labels that it has, and no row stands for nothing."""
+    told = {}
+    table = page(root, "docs/operations.md").partition("## What to watch")[2].partition("\n## ")[0]
+    names = " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("| `"))
+    for name, labels in re.findall(r"`([a-z_]+)(?:\{([a-z_,]+)\})?`", names):
+        told[name] = set(labels.split(",")) if labels else set()
+    assert told.keys() == set(re.findall(r'registry,\s+"([a-z_]+)"', page(root, "metrics/metrics.cpp")))
+    assert desk.trader.place(desk.order()).status_code == 201
+    text = requests.get(f"http://127.0.0.1:{node.ports[0]}/metrics", timeout=30).text
+    seen = {}
+    for line in text.splitlines():
+        if match := re.match(r"([a-z_]+?)(?:_bucket|_sum|_count)?\{(.*)\} ", line):
+            seen[match[1]] = set(re.findall(r'([a-z_]+)="', match[2])) - {"le"}
+    assert len(seen) > 8
+    for name, labels in seen.items():
+        assert labels == told[name], name
 
 
 def test_the_port_table_is_right(root, node):

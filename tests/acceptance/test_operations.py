@@ -64,6 +64,12 @@ def entities(node, role):
             if each["kind"] == "shard" and f"/{role}/" in each["id"]}
 
 
+def counted(node, family):
+    """The sum of a family's series, as /metrics has it."""
+    text = requests.get(f"http://127.0.0.1:{node.ports[0]}/metrics", timeout=30).text
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(family + "{"))
+
+
 def restart(node, path):
     """An operator's restart; while the tree itself is being restarted the answer is 503."""
     [answer] = eventually(lambda: [told for told in [node.platform.post(f"/ops/actors/n1/{path}/restart")] if told.status_code != 503],
@@ -79,7 +85,7 @@ def test_a_part_is_restarted_under_traffic(trial_node, part):
     process = node.process
     eventually(node.is_ready, "ready")
     role = part.partition(" ")[0]
-    before = entities(node, role)
+    before, restarts = entities(node, role), counted(node, "actor_restarts_total")
     desk = Desk(node, node.platform)
     if part.endswith(" shard"):  # where the desk lives is not told, but its entities are counted there
         grown = {path: count - before[path] for path, count in entities(node, role).items()}
@@ -96,6 +102,9 @@ def test_a_part_is_restarted_under_traffic(trial_node, part):
     assert node.process is process and node.is_running()
     traffic.resolve()
     traffic.check()
+    assert counted(node, "actor_restarts_total") >= restarts + 2
+    eventually(lambda: counted(node, "entities") == sum(sum(entities(node, each).values()) for each in ("user", "trade")),
+               "as many entities in /metrics as in the tree")
 
 
 def test_metrics_after_traffic(node, desk):
@@ -103,6 +112,7 @@ def test_metrics_after_traffic(node, desk):
     assert desk.trader.place(desk.order()).status_code == 201
     desk.set_limits("account", open_orders=0)
     assert desk.trader.place(desk.order()).status_code == 403
+    assert 'entities{kind="book"} 0' not in requests.get(f"http://127.0.0.1:{node.ports[0]}/metrics", timeout=30).text
     for port in (node.ports[0], node.ports[3]):
         answer = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30)
         assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/plain")

@@ -120,6 +120,7 @@ SCENARIO("an append that is not confirmed is resolved before anything else happe
   REQUIRE(last<order_answer>(node, request) != nullptr);
   REQUIRE(last<order_answer>(node, request)->order.status == order_status::new_);
   REQUIRE(node.stored_rows(shard_role::trade) == 2);
+  CHECK(node.not_stored == std::vector<std::string>{how == fault::not_attempted ? "not_attempted" : "unknown_commit"});
 }
 
 SCENARIO("a refused row ends its entity, which is replayed behind a barrier") {
@@ -132,6 +133,7 @@ SCENARIO("a refused row ends its entity, which is replayed behind a barrier") {
   const auto* refused = last<rejected>(node, request);
   REQUIRE(refused != nullptr);
   REQUIRE(refused->why == rejection::storage_unavailable);
+  CHECK(node.not_stored == std::vector<std::string>{"data_refused", "data_refused"});
   const auto again = node.ask(key_of_order("a"), node.order("a", 10, 0));
   node.settle_down();
   REQUIRE(last<order_answer>(node, again) != nullptr);

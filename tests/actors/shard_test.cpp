@@ -39,6 +39,7 @@ struct shard_and_writer : quiet_system {
 
   shard_and_writer() {
     services.incarnations = std::make_shared<std::atomic<std::uint64_t>>(0);
+    services.entities = std::make_shared<entity_counts>();
     services.router = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
       caf::message_handler others{[](const shard_ready&) {}, [](const shard_open&) {}};
       const take_answer keep_it = [this](std::uint64_t, answer&& told) { answers.push_back(std::move(told)); };
@@ -87,6 +88,7 @@ struct shard_and_writer : quiet_system {
     tree.receive([&](tree_node& told) { count = told.children_count; }, [](caf::error&) {});
     return count;
   }
+  std::int64_t counted(entity_kind kind) const { return (*services.entities)[static_cast<std::size_t>(kind)]; }
   std::uint64_t incarnations() const { return services.incarnations->load(); }
 
  private:
@@ -207,4 +209,35 @@ SCENARIO("an entity begins anew only when what its former self sent is resolved"
   node.stored();
   REQUIRE(node.answers.size() == 2);
   CHECK(std::holds_alternative<order_answer>(node.answers.back()));
+}
+
+SCENARIO("a shard's entities are counted while they have a place in it", "[shard]") {
+  shard_and_writer node;
+  CHECK(node.counted(entity_kind::order) == 0);
+  node.ask();
+  node.ask("ORD2");
+  CHECK(node.counted(entity_kind::order) == 2);
+  CHECK(node.counted(entity_kind::book) == 0);
+  WHEN("one is being begun anew") {
+    const auto id = "n1/trade/shard-" + std::to_string(shard_of(the_order)) + "/" + stream_of(the_order);
+    caf::anon_send(node.the_shard, restart_ask{id});
+    node.run();
+    CHECK(node.counted(entity_kind::order) == 2);
+    caf::anon_send(node.the_shard, barrier_told{stream_of(the_order)});
+    node.run();
+    THEN("it is still one") { CHECK(node.counted(entity_kind::order) == 2); }
+  }
+  WHEN("one has retired, and comes back") {
+    node.stored();
+    node.advance(4s);
+    CHECK(node.counted(entity_kind::order) == 1);
+    CHECK(node.entities() == 1);
+    node.ask("ORD2");
+    THEN("it counts again") { CHECK(node.counted(entity_kind::order) == 2); }
+  }
+  WHEN("the shard ends") {
+    caf::anon_send_exit(node.the_shard, caf::exit_reason::kill);
+    node.run();
+    THEN("none is left") { CHECK(node.counted(entity_kind::order) == 0); }
+  }
 }

@@ -13,13 +13,17 @@ namespace {
 /// A supervisor with children that end when told to, under the test scheduler.
 struct family : test::quiet_system {
   std::vector<std::string> started;
+  std::vector<std::string> restarts;  ///< as the supervisor tells them
   std::map<std::string, caf::actor> living;
   caf::actor top;
   bool top_ended = false;
   std::vector<caf::typed_response_promise<bool>> unanswered;  ///< restarts below "c", which never says anything
 
   family(restart_strategy strategy, restart_intensity intensity) {
-    supervisor_spec spec{"node", "", strategy, intensity, {child("a"), child("b"), child("c")}};
+    supervisor_spec spec{
+        "node", "", strategy, intensity, {child("a"), child("b"), child("c")}, [this](const std::string& id) {
+          restarts.push_back(id);
+        }};
     top = system.spawn(
         supervisor,
         [] {
@@ -74,7 +78,10 @@ SCENARIO("a supervisor restarts what its strategy says") {
     WHEN("the second child ends") {
       f.started.clear();
       f.end("b");
-      THEN("only it is started again") { REQUIRE(f.started == names{"b"}); }
+      THEN("only it is started again") {
+        REQUIRE(f.started == names{"b"});
+        REQUIRE(f.restarts == names{"b"});
+      }
     }
   }
   GIVEN("rest_for_one") {
@@ -86,6 +93,7 @@ SCENARIO("a supervisor restarts what its strategy says") {
       f.end("b");
       THEN("it and those after it are started again, in order, and the first lives on") {
         REQUIRE(f.started == names{"b", "c"});
+        REQUIRE(f.restarts == names{"b"});  // c was stopped with it
         REQUIRE(f.living["a"] == first);
         REQUIRE(f.living["c"] != third);
       }
@@ -100,6 +108,7 @@ SCENARIO("a supervisor gives up beyond its intensity") {
   REQUIRE_FALSE(f.top_ended);
   f.end("a");
   REQUIRE(f.top_ended);
+  REQUIRE(f.restarts == names{"a", "b"});
 }
 
 SCENARIO("the tree shows restarts and their reason") {

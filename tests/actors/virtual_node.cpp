@@ -54,7 +54,11 @@ virtual_node::virtual_node()
         writer_store = own.get();
         return own;
       },
-      append_observer{});
+      [this](double, std::size_t, const std::vector<append_outcome>& outcomes) {
+        for (const auto& each : outcomes) {
+          if (each.status != append_status::stored) not_stored.emplace_back(word(each.status));
+        }
+      });
   read_side reading;
   reading.connect = [this]() -> std::unique_ptr<journal> { return std::make_unique<memory_journal>(store_); };
   reading.open_orders = [](shard_id, const order_id&, std::int32_t) { return std::vector<entity_key>{}; };

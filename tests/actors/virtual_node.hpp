@@ -53,6 +53,7 @@ class virtual_node {
   std::map<std::uint64_t, std::vector<answer>> answers;
   std::vector<broker_call> broker_calls;
   std::vector<std::string> log;
+  std::vector<std::string> not_stored;     ///< outcomes of appends, as the writer tells its observer
   memory_journal* writer_store = nullptr;  ///< the writer's own journal, for its faults
   /// Set: entities of this kind throw at this message number.
   int throw_at_handle = 0;

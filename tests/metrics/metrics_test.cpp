@@ -42,7 +42,6 @@ TEST_CASE("each family counts under its name and labels") {
   all.core_limit().set(5);
   all.entities("order").set(7);
   all.projection_lag_rows("orders").set(12);
-  all.set_breaker("broker", breaker_state::open);
   all.place_order_seconds().observe(0.003);
   all.journal_append_seconds().observe(0.001);
   all.journal_batch_rows().observe(40);
@@ -61,22 +60,12 @@ TEST_CASE("each family counts under its name and labels") {
   CHECK(value_of(all, "core_limit") == "5");
   CHECK(value_of(all, R"(entities{kind="order"})") == "7");
   CHECK(value_of(all, R"(projection_lag_rows{projection="orders"})") == "12");
-  CHECK(value_of(all, R"(breaker_state{dependency="broker"})") == "2");
   CHECK(value_of(all, "place_order_seconds_count") == "1");
   CHECK(value_of(all, R"(place_order_seconds_bucket{le="0.0025"})") == "0");
   CHECK(value_of(all, R"(place_order_seconds_bucket{le="0.005"})") == "1");
   CHECK(value_of(all, "journal_append_seconds_count") == "1");
   CHECK(value_of(all, R"(journal_batch_rows_bucket{le="32"})") == "0");
   CHECK(value_of(all, R"(journal_batch_rows_bucket{le="64"})") == "1");
-}
-
-TEST_CASE("a gauge follows the breaker back") {
-  metrics all;
-  all.set_breaker("broker", breaker_state::open);
-  all.set_breaker("broker", breaker_state::half_open);
-  CHECK(value_of(all, R"(breaker_state{dependency="broker"})") == "1");
-  all.set_breaker("broker", breaker_state::closed);
-  CHECK(value_of(all, R"(breaker_state{dependency="broker"})") == "0");
 }
 
 TEST_CASE("a route counts its answers by status") {
