@@ -93,7 +93,8 @@ class Site:
         print(f"PostgreSQL is still busy after {SETTLE_S_MAX} s", file=sys.stderr)
 
     def ask_postgres(self, statement):
-        return subprocess.run(["psql", "-XAtq", self.conninfo(), "-c", statement], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["psql", "-XAtq", self.conninfo(), "-c", statement], capture_output=True, text=True,
+                              check=True).stdout.strip()
 
     def some_clients(self, name, lines):
         """Another file for the load, with these of the clients only."""
