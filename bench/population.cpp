@@ -5,7 +5,6 @@
 ///
 ///   bench_population CONNINFO KEY_FILE ORGANIZATIONS USERS
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <iterator>
@@ -197,8 +196,8 @@ class population {
 
 int main(int argc, char** argv) try {
   if (argc != 5) throw std::runtime_error("usage: bench_population CONNINFO KEY_FILE ORGANIZATIONS USERS");
-  const auto organizations = std::atoi(argv[3]);
-  const auto users = std::atoi(argv[4]);
+  const auto organizations = std::stoi(argv[3]);
+  const auto users = std::stoi(argv[4]);
   if (organizations < 1 || users < organizations || users % organizations != 0)
     throw std::runtime_error("each organization needs a user, and all of them as many");
   population all{argv[1], argv[2]};
