@@ -101,7 +101,6 @@ struct control_plane::impl {
   metrics counters;
   const std::shared_ptr<entity_counts> entities = std::make_shared<entity_counts>();
   std::array<gauge, entity_kind_count> entity_gauges;
-  std::array<counter, append_status_count> append_failures;  ///< that of `stored` counts nothing
   node_clock clock{wall_now(), boot_now()};
   std::unique_ptr<directory_lock> lock;
   std::unique_ptr<web::signing_key> key;
@@ -179,7 +178,10 @@ node_plan control_plane::impl::plan() {
   p.writer.statement_deadline = statement_deadline();
   p.writer.lock_wait = std::chrono::milliseconds{chosen.database.lock_wait_ms};
   p.writer.lazy = std::chrono::milliseconds{chosen.database.lazy_append_ms};
-  p.appended = [this, seconds = counters.journal_append_seconds(), rows = counters.journal_batch_rows()](
+  std::array<counter, append_status_count> failures;  // there before the first, for who takes rates; of `stored` none
+  for (std::size_t status = 1; status < failures.size(); ++status)
+    failures[status] = counters.journal_append_failures(word(static_cast<append_status>(status)));
+  p.appended = [this, seconds = counters.journal_append_seconds(), rows = counters.journal_batch_rows(), failures](
                    double took, std::size_t count, const std::vector<append_outcome>& outcomes) {
     constexpr std::int64_t smooth = 8;
     const auto before = commit_us.load(std::memory_order_relaxed);
@@ -187,9 +189,7 @@ node_plan control_plane::impl::plan() {
                     std::memory_order_relaxed);
     seconds.observe(took);
     rows.observe(static_cast<double>(count));
-    for (const auto& each : outcomes) {
-      if (each.status != append_status::stored) append_failures[static_cast<std::size_t>(each.status)].add();
-    }
+    for (const auto& each : outcomes) failures[static_cast<std::size_t>(each.status)].add();
   };
   p.entities = entities;
   p.restarted = [this](const std::string& child) { counters.actor_restarts(child).add(); };
@@ -383,8 +383,6 @@ void control_plane::start() {
   m.edge->on_refused([refused](web::short_of lacking) { refused[static_cast<std::size_t>(lacking)].add(); });
   for (std::size_t kind = 0; kind < entity_kind_count; ++kind)
     m.entity_gauges[kind] = m.counters.entities(word(static_cast<entity_kind>(kind)));
-  for (std::size_t status = 1; status < append_status_count; ++status)  // there before the first, for who takes rates
-    m.append_failures[status] = m.counters.journal_append_failures(word(static_cast<append_status>(status)));
   web::issuer_settings issuer{m.chosen.auth.issuer, m.chosen.auth.audience, m.chosen.auth.token_lifetime_s};
   m.api = std::make_unique<web::api>(m.api_settings(), *m.edge, *m.database, web::token_issuer{issuer, *m.key}, *m.key,
                                      m.instruments, m.counters, wall_now);

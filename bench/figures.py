@@ -78,10 +78,14 @@ class Bench:
         self.sites, self.rows, self.load_shares = [], [], []
         self.fsyncs = None
 
-    def site(self, name, checkout=ROOT):
+    def new_site(self, name, checkout=ROOT):
         site = Site(self.data / name, checkout)
         self.sites.append(site)
         site.start()
+        return site
+
+    def site(self, name, checkout=ROOT):
+        site = self.new_site(name, checkout)
         site.make_tenants(self.organizations, self.users)
         return site
 
@@ -114,7 +118,7 @@ class Bench:
     def orders(self):
         site = self.site("orders")
         self.fsyncs = references.fsyncs_per_s(self.data)
-        inserts = references.SingleInserts(site.conninfo())
+        inserts = references.SingleInserts(site)
         lines = site.client_lines()
         # tenants.make() puts user n into organization n mod organizations.
         one_organization = site.some_clients("one-organization", lines[::self.organizations])
@@ -231,9 +235,7 @@ class Bench:
         """A site with many users, whose orders came through the product, beside a new one with the usual users. Measured when the
         node knows everybody's token and account, as it does where people trade all day, and when PostgreSQL has looked after what is
         new; started again afterwards, from a clean stop, with PostgreSQL up and the files in memory."""
-        old = Site(self.data / "grown")
-        self.sites.append(old)
-        old.start()
+        old = self.new_site("grown")
         old.stop()
         old.populate(self.organizations, MANY_USERS)
         old.start()
@@ -268,12 +270,13 @@ class Bench:
     def starts(self, site):
         """Until it says that it is ready, and until each organization has placed an order: its book has been read then."""
         runs = Runs()
-        each = len(site.client_lines()) // self.organizations  # the users of an organization stand together
+        clients = site.client_lines()
+        one_of_each = clients[::len(clients) // self.organizations]  # the users of an organization stand together
         for number in range(self.rounds):
             site.stop()
             ready = site.start()
             began = time.monotonic()
-            for at, line in enumerate(site.client_lines()[::each]):
+            for at, line in enumerate(one_of_each):
                 token, account = line.split()
                 order = {"trading_account_id": int(account), "price": 1400.0, "client_order_id": f"start-{number}-{at}", **ORDER}
                 site.raw_answer("POST", "/trades/place-order", json.dumps(order), token)

@@ -10,11 +10,11 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <variant>
 #include <vector>
 
-#include "runtime/address.hpp"
+#include "runtime/journal_writer.hpp"
 #include "storage/event_codec.hpp"
-#include "storage/hash_chain.hpp"
 #include "storage/postgres/directory.hpp"
 #include "storage/postgres/journal.hpp"
 #include "storage/risk_events.hpp"
@@ -39,61 +39,62 @@ event_record made_here(event_record event) {
   return event;
 }
 
-/// A shard that nobody has, until close().
-class shard_writer {
+/// The product's writer before shards that nobody has, until close().
+class writer {
  public:
-  shard_writer(journal& store, shard_id shard) : store_{store} {
+  explicit writer(journal& store) : store_{store} {}
+
+  /// One row of the stream, which continues it after `version` events.
+  void add(const entity_key& key, std::int64_t version, const std::vector<event_record>& events) {
+    own(shard_of(key));
+    append_out what;
+    what.version = version + 1;
+    what.events = static_cast<std::int32_t>(events.size());
+    what.body = pack(events);
+    what.at = now();
+    writer_events told;
+    core_.enqueue({0, shard_of(key), stream_of(key), std::move(what)}, told);
+    if (!told.empty()) throw std::logic_error(stream_of(key) + ": the writer does not take the row");
+    if (core_.queued() >= rows_max) store();
+  }
+  void close() {
+    store();
+    store_.release(core_.owned(), patience);
+  }
+
+ private:
+  void own(shard_id shard) {
+    if (core_.owns(shard)) return;
     const auto before = store_.heads({shard}, patience).front();
     if (!before.owner.empty()) throw std::runtime_error(before.owner + " has shard " + std::to_string(shard));
     const auto claimed = store_.claim({{shard, before.epoch, before.incarnation}}, self, patience, patience).front();
     if (claimed.status != claim_status::claimed)
       throw std::runtime_error("a node runs: shard " + std::to_string(shard));
-    head_ = claimed.head;
+    writer_events told;
+    core_.own(claimed.head, told);
   }
-
-  /// One row of the stream, which continues it after `version` events.
-  void add(const entity_key& key, std::int64_t version, const std::vector<event_record>& events) {
-    journal_row row;
-    if (shard_of(key) != head_.shard) throw std::logic_error(stream_of(key) + " is of another shard");
-    row.shard = head_.shard;
-    row.seq = head_.head + std::ssize(rows_) + 1;
-    row.stream = stream_of(key);
-    row.version = version + 1;
-    row.events = static_cast<std::int32_t>(events.size());
-    row.at = now();
-    row.epoch = head_.epoch;
-    row.body = pack(events);
-    row.hash = last_ = chain(rows_.empty() ? head_.head_hash : last_, row);
-    rows_.push_back(std::move(row));
-    if (rows_.size() >= rows_max) store();
-  }
-
-  void close() {
-    store();
-    store_.release({head_}, patience);
-  }
-
- private:
   void store() {
-    if (rows_.empty()) return;
-    const auto count = std::ssize(rows_);
-    const auto told = store_.append({{head_.shard, head_.epoch, head_.head, std::move(rows_)}}, patience).front();
-    if (told.status != append_status::stored) throw std::runtime_error("not stored: " + told.detail);
-    rows_.clear();
-    head_.head += count;
-    head_.head_hash = last_;
+    while (core_.has_work()) {
+      const auto step = std::get<append_step>(core_.next());
+      const auto outcomes = store_.append(step.parts, patience);
+      for (const auto& each : outcomes) {
+        if (each.status != append_status::stored)
+          throw std::runtime_error("shard " + std::to_string(each.shard) + ": " + std::string{word(each.status)} + ' ' +
+                                   each.detail);
+      }
+      writer_events told;
+      core_.append_done(outcomes, told);
+    }
   }
 
   journal& store_;
-  shard_head head_;
-  digest last_{};
-  std::vector<journal_row> rows_;
+  journal_writer core_{rows_max, rows_max + 1};
 };
 
 /// The book's facts, some hundreds in a row.
 class book_writer {
  public:
-  book_writer(shard_writer& shard, organization_id organization) : shard_{shard}, key_{book_key(organization)} {}
+  book_writer(writer& rows, organization_id organization) : rows_{rows}, key_{book_key(organization)} {}
 
   void add(const risk_event& fact) {
     facts_.push_back(made_here(encode(fact)));
@@ -101,13 +102,13 @@ class book_writer {
   }
   void store() {
     if (facts_.empty()) return;
-    shard_.add(key_, version_, facts_);
+    rows_.add(key_, version_, facts_);
     version_ += std::ssize(facts_);
     facts_.clear();
   }
 
  private:
-  shard_writer& shard_;
+  writer& rows_;
   entity_key key_;
   std::int64_t version_ = 0;
   std::vector<event_record> facts_;
@@ -133,31 +134,27 @@ class population {
     const organization_id organization{store_.reserve_ids("organization", 1, patience)};
     const auto first_user = store_.reserve_ids("user", users, patience);
     const auto first_account = store_.reserve_ids("account", users, patience);
-    shard_writer users_shard{store_, shard_of(shard_role::user, organization)};
-    shard_writer trade_shard{store_, shard_of(shard_role::trade, organization)};
-    book_writer book{users_shard, organization};
-    users_shard.add(organization_key(organization), 0,
-                    {made_here(encode(
-                        organization_event{organization_created{organization, "Many " + text(organization.value)}}))});
+    book_writer book{rows_, organization};
+    rows_.add(organization_key(organization), 0,
+              {made_here(
+                  encode(organization_event{organization_created{organization, "Many " + text(organization.value)}}))});
     book.add(limits_set{{scope_kind::organization, organization.value}, generous()});
     directory_.script("begin", until());
     for (std::int32_t n = 0; n < users; ++n) {
       const user_id user{first_user + n};
       const account_id account{first_account + n};
-      users_shard.add(user_key(organization, user), 0,
-                      {made_here(encode(user_event{user_created{user, roles({role::trader})}}))});
-      trade_shard.add(
-          account_key(organization, account), 0,
-          {made_here(encode(account_event{account_opened{account, "MANY" + text(account.value), "paper"}}))});
+      rows_.add(user_key(organization, user), 0,
+                {made_here(encode(user_event{user_created{user, roles({role::trader})}}))});
+      rows_.add(account_key(organization, account), 0,
+                {made_here(encode(account_event{account_opened{account, "MANY" + text(account.value), "paper"}}))});
       allow(book, user, account);
       make_person(organization, user);
       print_client(organization, user, account);
     }
     directory_.script("commit", until());
     book.store();
-    users_shard.close();
-    trade_shard.close();
   }
+  void close() { rows_.close(); }
 
  private:
   static std::string text(std::int64_t number) { return std::to_string(number); }
@@ -188,6 +185,7 @@ class population {
   }
 
   postgres_journal store_;
+  writer rows_{store_};
   postgres::connection directory_;
   web::token_issuer tokens_;
 };
@@ -202,6 +200,7 @@ int main(int argc, char** argv) try {
     throw std::runtime_error("each organization needs a user, and all of them as many");
   population all{argv[1], argv[2]};
   for (int n = 0; n < organizations; ++n) all.make_organization(users / organizations);
+  all.close();
   std::cout.flush();
   return std::cout ? 0 : 2;
 } catch (const std::exception& failed) {

@@ -23,10 +23,9 @@ def baseline(folder, data, connections, seconds):
 class SingleInserts:
     """pgbench: a row of an event's size, one INSERT a transaction, prepared, in the product's own PostgreSQL."""
 
-    def __init__(self, conninfo):
-        self.parts = dict(part.split("=", 1) for part in conninfo.split())
-        subprocess.run([BINARIES / "psql", "-X", "-q", "-h", self.parts["host"], "-U", self.parts["user"], "-d", self.parts["dbname"], "-c",
-                        "create table if not exists bench_event (id bigint, at bigint, body bytea)"], check=True)
+    def __init__(self, site):
+        self.parts = dict(part.split("=", 1) for part in site.conninfo().split())
+        site.ask_postgres("create table if not exists bench_event (id bigint, at bigint, body bytea)")
 
     def run(self, clients, seconds):
         """Transactions a second, and the mean of their times in ms."""

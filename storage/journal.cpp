@@ -1,9 +1,13 @@
 #include "storage/journal.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace sb {
 namespace {
+
+constexpr std::array<std::string_view, append_status_count> status_words{"stored", "fenced", "data_refused",
+                                                                         "unknown_commit", "not_attempted"};
 
 [[noreturn]] void refuse(shard_id shard, const char* what) {
   throw std::invalid_argument("append to shard " + std::to_string(shard) + ": " + what);
@@ -11,21 +15,7 @@ namespace {
 
 }  // namespace
 
-std::string_view word(append_status status) {
-  switch (status) {
-    case append_status::stored:
-      return "stored";
-    case append_status::fenced:
-      return "fenced";
-    case append_status::data_refused:
-      return "data_refused";
-    case append_status::unknown_commit:
-      return "unknown_commit";
-    case append_status::not_attempted:
-      break;
-  }
-  return "not_attempted";
-}
+std::string_view word(append_status status) { return status_words[static_cast<std::size_t>(status)]; }
 
 void require_well_formed(const std::vector<shard_append>& parts) {
   std::vector<shard_id> seen;

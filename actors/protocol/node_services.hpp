@@ -14,7 +14,7 @@ namespace sb {
 enum class severity : std::uint8_t { debug, info, warning, alarm };
 using log_function = std::function<void(severity, const std::string& who, const std::string& what)>;
 
-/// How many entities of each kind the node's shards have in memory now, for anybody to read.
+/// How many places entities of each kind have in the node's shards now, for anybody to read.
 using entity_counts = std::array<std::atomic<std::int64_t>, entity_kind_count>;
 
 /// What actors of one node are given when they start. Handles are those of children that stand earlier in the tree:

@@ -44,7 +44,7 @@ def write_table(report, chosen):
 def main():
     options = argparse.ArgumentParser(prog="./dev abuse", description=__doc__)
     options.add_argument("--minutes", type=int, default=5,
-                         help="of each of the two overloads (5); with one the memory cannot be measured, and fails")
+                         help="of each of the two overloads and of the calm before (5); with one the memory cannot be measured, and fails")
     options.add_argument("--seconds", type=int, default=120, help="of each kind of slow client (120)")
     options.add_argument("checks", nargs="*", choices=CHECKS, default=[*CHECKS])
     chosen = options.parse_args()

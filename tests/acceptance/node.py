@@ -123,6 +123,12 @@ class Node:
                 env=environment(self.settings, self.conninfo), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=end_with_parent)
 
+    def metrics(self):
+        """The text that Prometheus reads."""
+        answer = requests.get(f"http://127.0.0.1:{self.ports[0]}/metrics", timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
     def log_text(self, begin=0):
         with open(self.log, "rb") as log:
             log.seek(begin)

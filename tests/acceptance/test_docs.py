@@ -3,7 +3,6 @@ import re
 import subprocess
 
 import pytest
-import requests
 
 PAGES = ["README.md", "docs/ARCHITECTURE.md", "docs/proof.md", "docs/operations.md", "docs/glossary.md"]
 SUFFIXES = ("cpp", "hpp", "md", "yaml", "csv", "sh", "txt", "json")
@@ -97,9 +96,8 @@ def test_the_metrics_table_is_right(root, node, desk):
         told[name] = set(labels.split(",")) if labels else set()
     assert told.keys() == set(re.findall(r'registry,\s+"([a-z_]+)"', page(root, "metrics/metrics.cpp")))
     assert desk.trader.place(desk.order()).status_code == 201
-    text = requests.get(f"http://127.0.0.1:{node.ports[0]}/metrics", timeout=30).text
     seen = {}
-    for line in text.splitlines():
+    for line in node.metrics().splitlines():
         if match := re.match(r"([a-z_]+?)(?:_bucket|_sum|_count)?\{(.*)\} ", line):
             seen[match[1]] = set(re.findall(r'([a-z_]+)="', match[2])) - {"le"}
     assert len(seen) > 8

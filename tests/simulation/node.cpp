@@ -79,8 +79,7 @@ void node::resume() {
 }
 
 void node::later(std::int64_t delay, std::function<void()> what) {
-  world_.time.after(delay,
-                    [this, life = life_, what = std::move(what)]() mutable { run_here(life, std::move(what)); });
+  world_.time.after(delay, [this, life = life_, what = std::move(what)]() mutable { run_here(life, std::move(what)); });
 }
 
 void node::run_here(std::uint64_t life, std::function<void()> what) {
