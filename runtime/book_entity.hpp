@@ -17,8 +17,9 @@ struct book_rules {
   /// an alarm after this time and its shard's next tick.
   std::int64_t gather_ms = 50;
   std::size_t gather_facts_max = 64;  ///< a settlement of more is stored at once: more of its kind wait for it
-  /// How long what is known of an order that is over stays: longer than any Reserve may be on its way.
-  std::int64_t tombstone_ms = 61'500;
+  /// How long what is known of an order that is over stays: its Reserve's deadline, after which nothing is reserved, and
+  /// ten seconds more.
+  std::int64_t tombstone_ms = 11'500;
 };
 
 /// The risk book of an organization: the one writer of limits, permissions and reservations.

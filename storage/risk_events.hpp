@@ -23,7 +23,7 @@ std::optional<risk_event> decode_risk_event(const event_record& record, std::str
 std::string encode_snapshot(const risk_book& book);
 
 /// The reverse. nullopt and `why` when the text is not a snapshot, is of a schema that this program does not know, or
-/// names a scope, user or order twice: the caller replays the stream from its beginning.
+/// names a scope, user, order or tombstone twice.
 std::optional<risk_book> decode_snapshot(std::string_view text, std::string& why);
 
 }  // namespace sb

@@ -202,7 +202,7 @@ void gateway::answered(std::uint64_t request, answer&& body) {
   if (found == pending_.end()) return;
   if (auto* stored = std::get_if<order_stored>(&body)) {
     found->second.stored = std::move(stored->answer);
-    door_.leave_core(found->second.ticket, clock_());
+    door_.stored(found->second.ticket, clock_());
     return let_in();
   }
   auto waiting = std::move(found->second);

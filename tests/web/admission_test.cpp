@@ -194,6 +194,53 @@ SCENARIO("who is alone has the core for himself, who is not has his share") {
   }
 }
 
+SCENARIO("an order that is stored makes room, but not for the next of who wants more than his turn") {
+  door_desk d{small(2)};
+  GIVEN("somebody else was there in the last second") {
+    d.answer(d.ask(2, 2));
+    const auto first = d.ask(1, 1);
+    REQUIRE(d.in_core(first));
+    WHEN("his order is stored while another one of his waits") {
+      const auto second = d.ask(1, 1);
+      REQUIRE(d.in_line(second));
+      d.door.stored(d.tickets.at(first), d.now);
+      THEN("that one enters when the first is answered") {
+        CHECK(d.let_in().empty());
+        d.answer(first);
+        CHECK(d.let_in() == std::vector{second});
+      }
+      THEN("it enters when the answer takes long") {
+        d.now.value += 250;
+        for (const auto each : d.door.long_in_core(d.now)) {
+          if (d.tickets.contains(each)) d.door.leave_core(d.tickets.at(each), d.now);
+        }
+        CHECK(d.let_in() == std::vector{second});
+      }
+      THEN("somebody else's enters at once") { CHECK(d.in_core(d.ask(3, 3))); }
+    }
+    WHEN("his order is stored while nothing of his waits") {
+      d.door.stored(d.tickets.at(first), d.now);
+      THEN("his next one enters at once") { CHECK(d.in_core(d.ask(1, 1))); }
+      THEN("the answer makes no second place") {
+        const auto second = d.ask(1, 1);
+        const auto third = d.ask(1, 1);
+        d.answer(first);
+        CHECK(d.let_in().empty());
+        CHECK(d.in_core(second));
+        CHECK(d.in_line(third));
+      }
+    }
+  }
+  GIVEN("he is alone") {
+    const auto first = d.ask(1, 1);
+    d.ask(1, 1);
+    const auto third = d.ask(1, 1);
+    REQUIRE(d.in_line(third));
+    d.door.stored(d.tickets.at(first), d.now);
+    THEN("each order that is stored makes room") { CHECK(d.let_in() == std::vector{third}); }
+  }
+}
+
 TEST_CASE("the core grows when it is full, not when somebody's share is used up") {
   admission_limits limits;
   limits.core = {1, 16, 32, 25};
@@ -276,10 +323,11 @@ TEST_CASE("services have no line") {
 
 SCENARIO("the core's limit follows what the core takes") {
   core_limit limit{{8, 16, 32, 25}};
-  const auto round = [&](std::int64_t ms, bool wanted_more) {
-    for (auto left = limit.now(); left > 0; --left) limit.took(ms, wanted_more);
+  const auto round_of = [&](std::int64_t ms, std::int32_t in_core, bool wanted_more) {
+    for (auto left = limit.now(); left > 0; --left) limit.took(ms, in_core, wanted_more);
     return limit.now();
   };
+  const auto round = [&](std::int64_t ms, bool wanted_more) { return round_of(ms, limit.now(), wanted_more); };
   WHEN("it is quick, and somebody waits") {
     CHECK(round(25, true) == 18);
     CHECK(round(1, true) == 20);
@@ -289,6 +337,24 @@ SCENARIO("the core's limit follows what the core takes") {
     }
   }
   WHEN("it is quick, and nobody waits") { CHECK(round(1, false) == 16); }
+  WHEN("it has risen, and less than half of it is used") {
+    for (int i = 0; i < 20; ++i) round(1, true);
+    REQUIRE(limit.now() == 32);
+    CHECK(round_of(1, 16, false) == 32);
+    CHECK(round_of(1, 15, false) == 28);
+    THEN("one look at which more were in there keeps it") {
+      limit.took(1, 14, false);
+      CHECK(round_of(1, 1, false) == 28);
+    }
+    THEN("it falls to what it was at first") {
+      for (int i = 0; i < 20; ++i) round_of(1, 1, false);
+      CHECK(limit.now() == 16);
+    }
+  }
+  WHEN("it has fallen, and less than half of it is used") {
+    round(26, true);
+    THEN("it stays where it is") { CHECK(round_of(1, 1, false) == 14); }
+  }
   WHEN("it is slow") {
     CHECK(round(26, true) == 14);
     AND_WHEN("its commits alone take that long") {

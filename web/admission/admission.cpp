@@ -47,12 +47,18 @@ void admission::entered(std::uint64_t request, admission_ticket& ticket, boot_ms
   in_core_.emplace_back(now, request);
 }
 
+void admission::stored(admission_ticket& ticket, boot_ms now) {
+  if (ticket.where != place::core) return;
+  if (users_of_a_second(now) > 1 && line_.waits(member_of(ticket))) return;
+  leave_core(ticket, now);
+}
+
 void admission::leave_core(admission_ticket& ticket, boot_ms now) {
   if (ticket.where != place::core) return;
   ticket.where = place::beyond;
   // What waits because of somebody's share would wait in a larger core as well.
   const bool full = line_.in_core() >= core_.now();
-  core_.took(now.value - ticket.entered.value, full && line_.waiting() > 0);
+  core_.took(now.value - ticket.entered.value, line_.in_core(), full && line_.waiting() > 0);
   line_.leave(member_of(ticket));
 }
 
@@ -104,9 +110,14 @@ void admission::note(const shard_credit& who, boot_ms now) {
     ++active.new_organizations;
 }
 
-core_shares admission::shares(boot_ms now) {
+std::int32_t admission::users_of_a_second(boot_ms now) {
   const auto& active = current(now);
-  const auto users = static_cast<std::int32_t>(before_.users.size()) + active.new_users;
+  return static_cast<std::int32_t>(before_.users.size()) + active.new_users;
+}
+
+core_shares admission::shares(boot_ms now) {
+  const auto users = users_of_a_second(now);
+  const auto& active = current(now);
   const auto organizations = static_cast<std::int32_t>(before_.organizations.size()) + active.new_organizations;
   const auto all = core_.now();
   return {organizations > 1 ? std::max(1, all / 2) : all, users > 1 ? std::max(limits_.user_share, all / users) : all};

@@ -48,7 +48,11 @@ class admission {
 
   /// nothing: `ticket` says where the request is now. Else it is refused, and holds nothing.
   short_of take(std::uint64_t request, admission_ticket& ticket, bool urgent, boot_ms now);
-  /// The core has taken the request in, answered it, or is not waited for: another one may enter.
+  /// The core has stored the request's order, and works on its answer: another one may enter. But while others are
+  /// there the next one of the same user's enters when this one is answered: he wants more than his turn, and what is
+  /// done for an order after it is stored takes the time of the others just as well.
+  void stored(admission_ticket& ticket, boot_ms now);
+  /// The core has answered the request, or is not waited for: another one may enter.
   void leave_core(admission_ticket& ticket, boot_ms now);
   /// The end of the request, wherever it is.
   void give_back(std::uint64_t request, admission_ticket& ticket, boot_ms now);
@@ -83,6 +87,7 @@ class admission {
 
   second& current(boot_ms now);
   void note(const shard_credit& who, boot_ms now);
+  std::int32_t users_of_a_second(boot_ms now);
   core_shares shares(boot_ms now);
 
   admission_limits limits_;

@@ -24,6 +24,13 @@ bool fair_line::may_pass(const line_member& whose, const core_shares& shares) co
   return user->second.empty() && user->second.in_core < shares.user;
 }
 
+bool fair_line::waits(const line_member& whose) const {
+  const auto organization = organizations_.find(whose.organization);
+  if (organization == organizations_.end()) return false;
+  const auto user = organization->second.users.find(whose.user);
+  return user != organization->second.users.end() && !user->second.empty();
+}
+
 void fair_line::enter(const line_member& whose) {
   auto& organization = organizations_[whose.organization];
   ++organization.users[whose.user].in_core;

@@ -33,6 +33,8 @@ class fair_line {
   void wait(std::uint64_t request, const line_member& whose, bool urgent);
   /// Whether somebody of this member's may enter without waiting: nothing of his waits, and his shares are not used up.
   bool may_pass(const line_member& whose, const core_shares& shares) const;
+  /// Whether something of this member's waits.
+  bool waits(const line_member& whose) const;
   void enter(const line_member& whose);
   void leave(const line_member& whose);
   /// The next one whose shares allow it, taken from the line and counted as in the core; nullopt: there is none.
