@@ -5,7 +5,7 @@ build_packages=(
   build-essential g++ cmake ninja-build ccache mold pkg-config git curl
   libcaf-dev libboost1.81-dev libpq-dev prometheus-cpp-dev nlohmann-json3-dev libsimdjson-dev catch2 libssl-dev libcurl4-openssl-dev
   libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev libhowardhinnant-date-dev libcjose-dev libjansson-dev
-  libargon2-dev liblzma-dev libmimalloc-dev xz-utils postgresql-15
+  libargon2-dev libabsl-dev liblzma-dev libmimalloc-dev xz-utils postgresql-15
 )
 test_packages=(python3 python3-pytest python3-requests)
 fuzz_packages=(clang-14 libclang-rt-14-dev)

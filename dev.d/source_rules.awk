@@ -39,7 +39,7 @@ BEGIN {
   row("storage/", "storage/ domain/", posix " simdjson.h openssl/")
   row("actors/protocol/", "actors/protocol/ domain/ runtime/ storage/*", "caf/ openssl/")
   row("actors/journal/", "actors/journal/ actors/protocol/ runtime/ storage/ metrics/ domain/ids.hpp", "caf/ " posix)
-  row("actors/trade/brokers/", "actors/trade/brokers/ domain/", "curl/ " posix)
+  row("actors/trade/brokers/", "actors/trade/brokers/ domain/", "absl/container/ curl/ " posix)
   row("actors/alerts/channels/", "actors/alerts/channels/ domain/", "curl/ openssl/ " posix)
   row("actors/user/", "actors/user/ " entity_ours, "caf/ " posix)
   row("actors/trade/", "actors/trade/ " entity_ours, "caf/ " posix)

@@ -1,4 +1,6 @@
 #pragma once
+#include <absl/container/btree_map.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -76,7 +78,7 @@ class booked_orders {
   std::deque<closed_store::place> places_;  ///< number - 1: where it is kept; nothing is meant while it works
   closed_store closed_;
   /// By the checksum of the id. The id itself stands in the order, and two may have the same checksum.
-  std::unordered_multimap<std::uint32_t, std::uint32_t> numbers_of_id_;
+  absl::btree_multimap<std::uint32_t, std::uint32_t> numbers_of_id_;
   std::unordered_map<account_id, std::vector<std::uint32_t>> numbers_of_account_;
 };
 
