@@ -219,7 +219,7 @@ node_plan control_plane::impl::plan() {
   p.orders.days = chosen.trading.days;
   p.orders.utc_offset_minutes = chosen.trading.utc_offset_minutes;
   p.books.probe_after_ms = o.send_window_ms + o.grace_ms;
-  p.books.tombstone_ms = 10'000 + o.reserve_deadline_ms;
+  p.books.tombstone_ms = o.reserve_deadline_ms + book_rules::beyond_deadline_ms;
   p.broker.book = data / "paper" / "book.log";
   p.broker.instruments = instruments;
   p.broker.utc_offset_minutes = chosen.trading.utc_offset_minutes;

@@ -271,9 +271,9 @@ struct settle_answer {
 /// naming the order whose fill took it over.
 settle_answer decide(risk_book& book, const settle_facts& command, trading_day today, std::vector<risk_event>& facts);
 
-/// Drops the tombstones up to number `through`, once no Reserve or CloseAttempt that began before they were made can
-/// arrive any more: a Reserve has a deadline of seconds, and an order that is over asks nothing. A fill that comes
-/// later counts as that of an order that the book does not know.
+/// Drops the tombstones up to number `through`, once no Reserve that began before they were made can be granted any
+/// more: it has a deadline of seconds, and an order that is over asks nothing. A CloseAttempt that comes later closes
+/// what is not there, and a fill counts as that of an order that the book does not know.
 void drop_tombstones(risk_book& book, std::int64_t through, std::vector<risk_event>& facts);
 
 /// Overruns follow where a new limit is below what counts against it now and the former limit was not.
