@@ -19,6 +19,7 @@ struct request_context {
   principal by;
   std::string correlation;  ///< X-Correlation-ID, made when absent
   std::string causation;    ///< X-Request-ID
+  bool urgent = false;      ///< goes before its user's other requests
 };
 
 /// What became of the wish to restart an actor. unknown: the part that was asked restarted itself meanwhile.

@@ -202,12 +202,17 @@ void gateway::answered(std::uint64_t request, answer&& body) {
   if (found == pending_.end()) return;
   if (auto* stored = std::get_if<order_stored>(&body)) {
     found->second.stored = std::move(stored->answer);
-    door_.stored(found->second.ticket, clock_());
+    door_.stored(request, found->second.ticket, clock_());
     return let_in();
   }
   auto waiting = std::move(found->second);
   pending_.erase(found);
-  door_.give_back(request, waiting.ticket, clock_());
+  const auto* order = waiting.places ? std::get_if<order_answer>(&body) : nullptr;
+  if (order != nullptr && !order->replayed && order->order.status == order_status::pending_new) {
+    door_.answered_early(request, waiting.ticket, clock_());
+  } else {
+    door_.give_back(request, waiting.ticket, clock_());
+  }
   let_in();
   if (!waiting.done) return;
   const auto* refused = std::get_if<rejected>(&body);
@@ -252,9 +257,10 @@ void gateway::shard_ended(shard_id shard) {
 
 void gateway::ask(const entity_key& to, message body, const request_context& context, std::int64_t wait_ms,
                   on_answer done) {
-  const bool urgent = std::holds_alternative<cancel_order>(body);
-  auto* const waiting = admit(shard_credit{context.by.user, to.organization, shard_of(to)}, wait_ms, urgent, done);
+  auto* const waiting =
+      admit(shard_credit{context.by.user, to.organization, shard_of(to)}, wait_ms, context.urgent, done);
   if (waiting == nullptr) return;
+  waiting->places = std::holds_alternative<place_order>(body);
   envelope head;
   head.to = to;
   head.from = {gateway_number, last_request_};

@@ -56,6 +56,7 @@ class gateway final : public entity_port {
     admission_ticket ticket;
     std::optional<order_answer> stored;
     std::optional<std::pair<envelope, message>> unsent;  ///< while it waits in the line
+    bool places = false;                                 ///< an order
   };
   struct late_refusal {
     on_answer done;

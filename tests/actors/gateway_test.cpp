@@ -54,11 +54,13 @@ class silent_world {
   silent_world& operator=(const silent_world&) = delete;
 
   using request = void (silent_world::*)();
-  void order() {
+  void order() { ask(virtual_node::trader, get_order{}); }
+  void ask(user_id user, message what, bool urgent = false) {
     web::request_context who;
     who.by.organization = virtual_node::organization;
-    who.by.user = virtual_node::trader;
-    edge_.ask(order_key(virtual_node::organization, "ORD1"), get_order{}, who, 1'000, note());
+    who.by.user = user;
+    who.urgent = urgent;
+    edge_.ask(order_key(virtual_node::organization, "ORD1"), std::move(what), who, 1'000, note());
   }
   void price() { edge_.last_price("NSE", "SBIN", note()); }
   void fill() { edge_.paper_fill({{}, "ORD1", 1, {1}, ""}, 1'000, note()); }
@@ -203,6 +205,78 @@ SCENARIO("what the core has no room for is sent when there is", "[credit]") {
       CHECK(world.sent() == numbers{1, 2});
     }
   }
+}
+
+SCENARIO("who wants more than his turn has it again when his order is answered", "[credit]") {
+  auto limits = with_credits({9, 9, 9, 9, 1});
+  limits.core = {4, 4, 4, 25};
+  silent_world world{limits};
+  using numbers = std::vector<std::uint64_t>;
+  for (std::int64_t other = 1; other <= 3; ++other) world.ask({900 + other}, get_order{});
+  for (std::uint64_t request = 1; request <= 3; ++request)
+    world.tell(requester{1, request}, rejected{rejection::not_found, {}});
+  world.ask(virtual_node::trader, place_order{});
+  world.ask(virtual_node::trader, place_order{});
+  const numbers first{1, 2, 3, 4};
+  const numbers both{1, 2, 3, 4, 5};
+  REQUIRE(world.sent() == first);
+  order_answer told;
+  told.order.status = order_status::pending_new;
+  WHEN("the first one is stored") {
+    world.tell(requester{1, 4}, order_stored{});
+    REQUIRE(world.sent() == first);
+    THEN("the second one is sent when the first one is answered") {
+      told.order.status = order_status::filled;
+      world.tell(requester{1, 4}, told);
+      CHECK(world.sent() == both);
+    }
+    THEN("it is sent when that takes long") {
+      world.advance(20);
+      CHECK(world.sent() == first);
+      world.advance(10);
+      CHECK(world.sent() == both);
+    }
+    THEN("it is sent when the first one's shard is gone") {
+      world.tell(shard_gone{shard_of(shard_role::trade, virtual_node::organization), "its node lost it"});
+      CHECK(world.sent() == both);
+    }
+    THEN("it is sent when the bridge restarts") {
+      world.restart_bridge();
+      CHECK(world.sent() == both);
+    }
+    THEN("what is urgent is sent at once") {
+      world.ask(virtual_node::trader, cancel_order{}, true);
+      CHECK(world.sent() == numbers{1, 2, 3, 4, 6});
+    }
+  }
+  WHEN("the first one is answered when it is stored") {
+    world.tell(requester{1, 4}, told);
+    THEN("the second one waits all the same") {
+      CHECK(world.sent() == first);
+      world.advance(10);
+      CHECK(world.sent() == both);
+    }
+  }
+  WHEN("the first one had been placed before") {
+    told.replayed = true;
+    world.tell(requester{1, 4}, told);
+    THEN("the second one is sent at once") { CHECK(world.sent() == both); }
+  }
+}
+
+TEST_CASE("a look at an order that is on its way holds up nothing", "[credit]") {
+  auto limits = with_credits({9, 9, 9, 9, 1});
+  limits.core = {2, 2, 2, 25};
+  silent_world world{limits};
+  world.ask({901}, get_order{});
+  world.tell(requester{1, 1}, rejected{rejection::not_found, {}});
+  world.ask(virtual_node::trader, get_order{});
+  world.ask(virtual_node::trader, place_order{});
+  REQUIRE(world.sent() == std::vector<std::uint64_t>{1, 2});
+  order_answer told;
+  told.order.status = order_status::pending_new;
+  world.tell(requester{1, 2}, told);
+  CHECK(world.sent() == std::vector<std::uint64_t>{1, 2, 3});
 }
 
 TEST_CASE("who is refused all the time is answered late", "[credit]") {

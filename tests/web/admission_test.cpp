@@ -1,5 +1,6 @@
 #include "web/admission/admission.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
 #include <string>
@@ -195,7 +196,10 @@ SCENARIO("who is alone has the core for himself, who is not has his share") {
 }
 
 SCENARIO("an order that is stored makes room, but not for the next of who wants more than his turn") {
-  door_desk d{small(2)};
+  auto limits = small(2);
+  limits.hold_ms = 20;
+  door_desk d{limits};
+  const auto stored = [&](std::uint64_t request) { d.door.stored(request, d.tickets.at(request), d.now); };
   GIVEN("somebody else was there in the last second") {
     d.answer(d.ask(2, 2));
     const auto first = d.ask(1, 1);
@@ -203,32 +207,116 @@ SCENARIO("an order that is stored makes room, but not for the next of who wants 
     WHEN("his order is stored while another one of his waits") {
       const auto second = d.ask(1, 1);
       REQUIRE(d.in_line(second));
-      d.door.stored(d.tickets.at(first), d.now);
+      stored(first);
+      REQUIRE(d.let_in().empty());
       THEN("that one enters when the first is answered") {
-        CHECK(d.let_in().empty());
         d.answer(first);
         CHECK(d.let_in() == std::vector{second});
+        AND_THEN("it has no second place") {
+          const auto third = d.ask(1, 1);
+          CHECK(d.in_line(third));
+          CHECK(d.let_in().empty());
+        }
       }
       THEN("it enters when the answer takes long") {
-        d.now.value += 250;
-        for (const auto each : d.door.long_in_core(d.now)) {
-          if (d.tickets.contains(each)) d.door.leave_core(d.tickets.at(each), d.now);
-        }
+        d.now.value += 19;
+        CHECK(d.let_in().empty());
+        d.now.value += 1;
         CHECK(d.let_in() == std::vector{second});
+        AND_THEN("the answer makes no second place") {
+          const auto third = d.ask(1, 1);
+          d.answer(first);
+          CHECK(d.let_in().empty());
+          CHECK(d.in_line(third));
+        }
       }
-      THEN("somebody else's enters at once") { CHECK(d.in_core(d.ask(3, 3))); }
+      THEN("a cancel of his enters at once") {
+        const auto cancel = d.ask(1, 1, true);
+        CHECK(d.in_core(cancel));
+        CHECK(d.in_line(second));
+        AND_THEN("another one goes before what is not urgent") {
+          const auto another = d.ask(1, 1, true);
+          d.answer(first);
+          d.answer(cancel);
+          CHECK(d.let_in() == std::vector{another});
+        }
+      }
+      THEN("the core has room for two of the others") {
+        CHECK(d.in_core(d.ask(3, 3)));
+        CHECK(d.in_core(d.ask(4, 4)));
+      }
+      THEN("one that gives up leaves nothing behind") {
+        d.answer(second);
+        d.answer(first);
+        CHECK(d.in_core(d.ask(1, 1)));
+      }
+      THEN("an answer in time lets nothing of the next one's go when the time is over") {
+        d.now.value += 15;
+        d.answer(first);
+        REQUIRE(d.let_in() == std::vector{second});
+        const auto third = d.ask(1, 1);
+        stored(second);
+        d.now.value += 5;
+        CHECK(d.let_in().empty());
+        d.now.value += 15;
+        CHECK(d.let_in() == std::vector{third});
+      }
     }
     WHEN("his order is stored while nothing of his waits") {
-      d.door.stored(d.tickets.at(first), d.now);
-      THEN("his next one enters at once") { CHECK(d.in_core(d.ask(1, 1))); }
-      THEN("the answer makes no second place") {
+      stored(first);
+      THEN("his next one enters at once, and the answer makes no second place") {
         const auto second = d.ask(1, 1);
         const auto third = d.ask(1, 1);
+        CHECK(d.in_core(second));
         d.answer(first);
         CHECK(d.let_in().empty());
-        CHECK(d.in_core(second));
         CHECK(d.in_line(third));
       }
+    }
+    WHEN("his order is stored while a cancel of his waits") {
+      const auto cancel = d.ask(1, 1, true);
+      REQUIRE(d.in_line(cancel));
+      stored(first);
+      REQUIRE(d.let_in() == std::vector{cancel});
+      THEN("nothing is held when it has left") {
+        d.door.leave_core(d.tickets.at(cancel), d.now);
+        CHECK(d.in_core(d.ask(1, 1)));
+      }
+    }
+    WHEN("his order is stored after so long that it does not count any more") {
+      const auto second = d.ask(1, 1);
+      d.door.leave_core(d.tickets.at(first), d.now);
+      stored(first);
+      THEN("the next one enters") { CHECK(d.let_in() == std::vector{second}); }
+    }
+    WHEN("he is answered when the order is stored, and waits for nothing") {
+      const auto second = d.ask(1, 1);
+      d.now.value += 3;
+      d.door.answered_early(first, d.tickets.at(first), d.now);
+      d.tickets.erase(first);
+      THEN("his next one waits for as long again") {
+        d.now.value += 2;
+        CHECK(d.let_in().empty());
+        d.now.value += 1;
+        CHECK(d.let_in() == std::vector{second});
+      }
+      THEN("its credit is back") { CHECK(d.door.in_flight() == 1); }
+      THEN("it counts when nothing else is there of him, and not for longer") {
+        d.answer(second);
+        const auto early = d.ask(1, 1);
+        CHECK(d.in_line(early));
+        d.answer(early);
+        d.now.value += 3;
+        CHECK(d.in_core(d.ask(1, 1)));
+      }
+    }
+    WHEN("a cancel of his is stored while an order of his waits") {
+      d.answer(first);
+      const auto cancel = d.ask(1, 1, true);
+      const auto order = d.ask(1, 1);
+      REQUIRE(d.in_line(order));
+      stored(cancel);
+      THEN("it enters") { CHECK(d.let_in() == std::vector{order}); }
     }
   }
   GIVEN("he is alone") {
@@ -236,9 +324,35 @@ SCENARIO("an order that is stored makes room, but not for the next of who wants 
     d.ask(1, 1);
     const auto third = d.ask(1, 1);
     REQUIRE(d.in_line(third));
-    d.door.stored(d.tickets.at(first), d.now);
+    stored(first);
     THEN("each order that is stored makes room") { CHECK(d.let_in() == std::vector{third}); }
   }
+}
+
+TEST_CASE("what the core grew to for a crowd does not stay for one organization") {
+  admission_limits limits;
+  limits.core = {1, 16, 64, 25};
+  door_desk d{limits};
+  const auto answer_one = [&] {
+    const auto found = std::find_if(d.tickets.begin(), d.tickets.end(),
+                                    [](const auto& each) { return each.second.where == place::core; });
+    d.answer(found->first);
+    d.let_in();
+  };
+  for (std::int64_t user = 1; user <= 80; ++user) d.ask_many(8, user, user);
+  for (int answers = 0; answers < 500; ++answers) answer_one();
+  const auto grown = d.door.core_limit_now();
+  REQUIRE(grown > 32);
+  while (!d.tickets.empty()) answer_one();
+  d.now.value += 2'000;
+  d.answer(d.ask(99, 99));
+  for (int answers = 0; answers < 2'000; ++answers) {
+    d.now.value += answers % 10 == 0;
+    d.ask(1 + answers % 40, 1);
+    d.ask(99, 99);
+    if (d.tickets.size() > 60) answer_one();
+  }
+  CHECK(d.door.core_limit_now() == 16);
 }
 
 TEST_CASE("the core grows when it is full, not when somebody's share is used up") {
@@ -337,13 +451,13 @@ SCENARIO("the core's limit follows what the core takes") {
     }
   }
   WHEN("it is quick, and nobody waits") { CHECK(round(1, false) == 16); }
-  WHEN("it has risen, and less than half of it is used") {
+  WHEN("it has risen, and less than three quarters of it are used") {
     for (int i = 0; i < 20; ++i) round(1, true);
     REQUIRE(limit.now() == 32);
-    CHECK(round_of(1, 16, false) == 32);
-    CHECK(round_of(1, 15, false) == 28);
-    THEN("one look at which more were in there keeps it") {
-      limit.took(1, 14, false);
+    CHECK(round_of(1, 24, false) == 32);
+    CHECK(round_of(1, 23, false) == 28);
+    THEN("one at which more were in there keeps it") {
+      limit.took(1, 21, false);
       CHECK(round_of(1, 1, false) == 28);
     }
     THEN("it falls to what it was at first") {
@@ -351,7 +465,7 @@ SCENARIO("the core's limit follows what the core takes") {
       CHECK(limit.now() == 16);
     }
   }
-  WHEN("it has fallen, and less than half of it is used") {
+  WHEN("it has fallen, and less than three quarters of it are used") {
     round(26, true);
     THEN("it stays where it is") { CHECK(round_of(1, 1, false) == 14); }
   }

@@ -29,8 +29,10 @@ short_of admission::take(std::uint64_t request, admission_ticket& ticket, bool u
   const auto* held = std::get_if<shard_credit>(&ticket.held);
   if (lacking != short_of::nothing || held == nullptr) return lacking;
   note(*held, now);
+  end_holds_due(now);
   const auto whose = member_of(ticket);
-  if (line_.in_core() < core_.now() && line_.may_pass(whose, shares(now))) {
+  ticket.urgent = urgent;
+  if (line_.in_core() < core_.now() && line_.may_pass(whose, urgent, shares(now))) {
     line_.enter(whose);
     entered(request, ticket, now);
   } else {
@@ -47,10 +49,39 @@ void admission::entered(std::uint64_t request, admission_ticket& ticket, boot_ms
   in_core_.emplace_back(now, request);
 }
 
-void admission::stored(admission_ticket& ticket, boot_ms now) {
-  if (ticket.where != place::core) return;
-  if (users_of_a_second(now) > 1 && line_.waits(member_of(ticket))) return;
+void admission::stored(std::uint64_t request, admission_ticket& ticket, boot_ms now) {
+  const bool holds = wants_more(ticket, now);
   leave_core(ticket, now);
+  if (holds) hold(request, member_of(ticket), limits_.hold_ms, now);
+}
+
+void admission::answered_early(std::uint64_t request, admission_ticket& ticket, boot_ms now) {
+  const bool holds = wants_more(ticket, now);
+  const auto took = now.value - ticket.entered.value;
+  give_back(request, ticket, now);
+  if (holds) hold(request, member_of(ticket), std::min(std::max<std::int64_t>(took, 1), limits_.hold_ms), now);
+}
+
+bool admission::wants_more(const admission_ticket& ticket, boot_ms now) {
+  return ticket.where == place::core && !ticket.urgent && users_active(now) > 1 && line_.waits(member_of(ticket));
+}
+
+void admission::hold(std::uint64_t request, const line_member& whose, std::int64_t ms, boot_ms now) {
+  line_.hold(whose);
+  held_.emplace(request, whose);
+  held_until_.emplace(boot_ms{now.value + ms}, request);
+}
+
+void admission::end_hold(std::uint64_t request) {
+  const auto found = held_.find(request);
+  if (found == held_.end()) return;
+  line_.release(found->second);
+  held_.erase(found);
+}
+
+void admission::end_holds_due(boot_ms now) {
+  for (; !held_until_.empty() && held_until_.begin()->first <= now; held_until_.erase(held_until_.begin()))
+    end_hold(held_until_.begin()->second);
 }
 
 void admission::leave_core(admission_ticket& ticket, boot_ms now) {
@@ -65,11 +96,13 @@ void admission::leave_core(admission_ticket& ticket, boot_ms now) {
 void admission::give_back(std::uint64_t request, admission_ticket& ticket, boot_ms now) {
   if (ticket.where == place::line) line_.remove(request);
   leave_core(ticket, now);
+  end_hold(request);
   ticket.where = place::beyond;
   credits_.give_back(ticket.held);
 }
 
 std::optional<std::uint64_t> admission::next(boot_ms now) {
+  end_holds_due(now);
   if (line_.waiting() == 0 || line_.in_core() >= core_.now()) return std::nullopt;
   return line_.next(shares(now));
 }
@@ -110,13 +143,13 @@ void admission::note(const shard_credit& who, boot_ms now) {
     ++active.new_organizations;
 }
 
-std::int32_t admission::users_of_a_second(boot_ms now) {
+std::int32_t admission::users_active(boot_ms now) {
   const auto& active = current(now);
   return static_cast<std::int32_t>(before_.users.size()) + active.new_users;
 }
 
 core_shares admission::shares(boot_ms now) {
-  const auto users = users_of_a_second(now);
+  const auto users = users_active(now);
   const auto& active = current(now);
   const auto organizations = static_cast<std::int32_t>(before_.organizations.size()) + active.new_organizations;
   const auto all = core_.now();

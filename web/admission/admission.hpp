@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -19,6 +20,7 @@ struct admission_limits {
   credit_limits credits;
   core_limit_settings core;
   std::int32_t user_share = 1;            ///< what a user may have in the core while others are there as well, at least
+  std::int64_t hold_ms = 25;              ///< longest that an order counts among its user's after it was stored
   std::int64_t line_ms = 1'500;           ///< longest wait for the core; then `overloaded`
   std::int64_t stay_ms = 250;             ///< after that a request makes room in the core: it waits for something else
   std::int32_t refusals = 10;             ///< of one user in one second that are answered at once; the others after
@@ -32,6 +34,7 @@ struct admission_ticket {
   enum class place : std::uint8_t { line, core, beyond };
   credit held;
   place where = place::beyond;
+  bool urgent = false;
   boot_ms entered;  ///< the core
 };
 
@@ -40,7 +43,7 @@ struct admission_ticket {
 /// - the line: what is in flight and not in the core waits there in fair turns, no longer than `line_ms`.
 /// - the core: as many as it answers quickly (core_limit). While others were active in the last second, an organization
 ///   gets half of it at most, and a user his part, or `user_share` where that is more: what one has in there, the
-///   others wait for.
+///   others wait for. An order is in there until it is stored; see stored().
 /// Service credits have neither line nor core. Pure: time comes in. For the io thread.
 class admission {
  public:
@@ -48,15 +51,21 @@ class admission {
 
   /// nothing: `ticket` says where the request is now. Else it is refused, and holds nothing.
   short_of take(std::uint64_t request, admission_ticket& ticket, bool urgent, boot_ms now);
-  /// The core has stored the request's order, and works on its answer: another one may enter. But while others are
-  /// there the next one of the same user's enters when this one is answered: he wants more than his turn, and what is
-  /// done for an order after it is stored takes the time of the others just as well.
-  void stored(admission_ticket& ticket, boot_ms now);
+  /// The core has stored what the request asks for, and has its answer to make: another one may enter. Of who wants
+  /// more than his turn, while others are there, the next one that is not urgent enters when this one is answered, or
+  /// at the first call after `hold_ms`: what is done for an order after it is stored takes the time of the others as
+  /// well.
+  void stored(std::uint64_t request, admission_ticket& ticket, boot_ms now);
+  /// The end of a request that was answered when its order was stored; the order goes on. In place of give_back. Nobody
+  /// tells of its answer: what stored() says holds for as long as the request was in the core, a millisecond at least
+  /// and `hold_ms` at most.
+  void answered_early(std::uint64_t request, admission_ticket& ticket, boot_ms now);
   /// The core has answered the request, or is not waited for: another one may enter.
   void leave_core(admission_ticket& ticket, boot_ms now);
   /// The end of the request, wherever it is.
   void give_back(std::uint64_t request, admission_ticket& ticket, boot_ms now);
-  /// The next one of the line that may enter; call entered() with its ticket.
+  /// The next one of the line that may enter; call entered() with its ticket. Call it when something has left, and
+  /// every few milliseconds, for what is held too long.
   std::optional<std::uint64_t> next(boot_ms now);
   void entered(std::uint64_t request, admission_ticket& ticket, boot_ms now);
   /// Those that joined the line `line_ms` ago; some may not be in it any more.
@@ -87,7 +96,11 @@ class admission {
 
   second& current(boot_ms now);
   void note(const shard_credit& who, boot_ms now);
-  std::int32_t users_of_a_second(boot_ms now);
+  std::int32_t users_active(boot_ms now);
+  bool wants_more(const admission_ticket& ticket, boot_ms now);
+  void hold(std::uint64_t request, const line_member& whose, std::int64_t ms, boot_ms now);
+  void end_hold(std::uint64_t request);
+  void end_holds_due(boot_ms now);
   core_shares shares(boot_ms now);
 
   admission_limits limits_;
@@ -96,9 +109,11 @@ class admission {
   core_limit core_;
   second before_;
   second now_;
-  std::deque<due> in_line_;    ///< by when they joined it
-  std::deque<due> in_core_;    ///< by when they entered it
-  std::uint32_t refused_ = 0;  ///< spreads what comes back
+  std::deque<due> in_line_;                              ///< by when they joined it
+  std::deque<due> in_core_;                              ///< by when they entered it
+  std::unordered_map<std::uint64_t, line_member> held_;  ///< no more than left the core within `hold_ms` and a call
+  std::multimap<boot_ms, std::uint64_t> held_until_;     ///< some may not be held any more
+  std::uint32_t refused_ = 0;                            ///< spreads what comes back
 };
 
 }  // namespace sb::web

@@ -17,7 +17,7 @@ void core_limit::took(std::int64_t ms, std::int32_t in_core, bool wanted_more) {
     limit_ = std::max(settings_.least, limit_ - step);
   } else if (wanted_more_) {
     limit_ = std::min(settings_.most, limit_ + step);
-  } else if (most_in_core_ < limit_ / 2) {
+  } else if (most_in_core_ < limit_ - limit_ / 4) {
     limit_ = std::max(std::min(limit_, settings_.first), limit_ - step);
   }
   requests_ = 0;

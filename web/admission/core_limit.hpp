@@ -14,15 +14,16 @@ struct core_limit_settings {
 /// More would wait there in one line, the quiet tenant behind the greedy one; fewer would leave commits half empty.
 /// Rises by an eighth while requests wait and the core is quick, falls by an eighth when it is slow, and slower than
 /// its commits alone make it: company in a slow commit costs nothing. What it rose to while there was a crowd says
-/// nothing of a time when less than half of it is used (so RFC 7661 has it of a congestion window): it falls again, not
-/// below `first`. For the io thread.
+/// nothing of a time in which it is not used (RFC 7661 has the same of a congestion window): with less than three
+/// quarters of it in use it falls again, not below `first`. At a half it would stay where one organization, which may
+/// have half of it, goes on alone. For the io thread.
 class core_limit {
  public:
   explicit core_limit(core_limit_settings settings) : settings_{settings}, limit_{settings.first} {}
 
   std::int32_t now() const { return limit_; }
-  /// A request left the core, where `in_core` were with it, after `ms`; `wanted_more`: the core was full, and another
-  /// one waits for its place.
+  /// A request left the core after `ms`, of `in_core` that were in there, itself counted; `wanted_more`: the core was
+  /// full, and another one waits for its place.
   void took(std::int64_t ms, std::int32_t in_core, bool wanted_more);
   /// What a commit takes now.
   void commit_takes(std::int64_t ms) { commit_ms_ = ms; }

@@ -15,20 +15,21 @@ void fair_line::wait(std::uint64_t request, const line_member& whose, bool urgen
   places_.emplace(request, place{whose, urgent, lane.insert(lane.end(), request)});
 }
 
-bool fair_line::may_pass(const line_member& whose, const core_shares& shares) const {
+bool fair_line::may_pass(const line_member& whose, bool urgent, const core_shares& shares) const {
   const auto organization = organizations_.find(whose.organization);
   if (organization == organizations_.end()) return true;
   if (organization->second.in_core >= shares.organization) return false;
   const auto user = organization->second.users.find(whose.user);
   if (user == organization->second.users.end()) return true;
-  return user->second.empty() && user->second.in_core < shares.user;
+  const bool nobody_before = urgent ? user->second.urgent.empty() : user->second.empty();
+  return nobody_before && user->second.has_room(urgent, shares.user);
 }
 
 bool fair_line::waits(const line_member& whose) const {
   const auto organization = organizations_.find(whose.organization);
   if (organization == organizations_.end()) return false;
   const auto user = organization->second.users.find(whose.user);
-  return user != organization->second.users.end() && !user->second.empty();
+  return user != organization->second.users.end() && !user->second.others.empty();
 }
 
 void fair_line::enter(const line_member& whose) {
@@ -43,6 +44,13 @@ void fair_line::leave(const line_member& whose) {
   --organization.users.at(whose.user).in_core;
   --organization.in_core;
   --in_core_;
+  forget_if_idle(whose);
+}
+
+void fair_line::hold(const line_member& whose) { ++organizations_[whose.organization].users[whose.user].held; }
+
+void fair_line::release(const line_member& whose) {
+  --organizations_.at(whose.organization).users.at(whose.user).held;
   forget_if_idle(whose);
 }
 
@@ -74,7 +82,8 @@ std::optional<std::uint64_t> fair_line::next_of(organization_turns& turns, const
 /// The first of its users whose share allows it; he is the last then.
 std::optional<user_id> fair_line::next_user(organization_line& line, const core_shares& shares) {
   for (auto turn = line.turns.begin(); turn != line.turns.end(); ++turn) {
-    if (line.users.at(*turn).in_core >= shares.user) continue;
+    const auto& user = line.users.at(*turn);
+    if (!user.has_room(!user.urgent.empty(), shares.user)) continue;
     line.turns.splice(line.turns.end(), line.turns, turn);
     return line.turns.back();
   }
@@ -105,7 +114,8 @@ bool fair_line::remove(std::uint64_t request) {
 void fair_line::forget_if_idle(const line_member& whose) {
   const auto organization = organizations_.find(whose.organization);
   const auto user = organization->second.users.find(whose.user);
-  if (user->second.empty() && user->second.in_core == 0) organization->second.users.erase(user);
+  if (user->second.empty() && user->second.in_core == 0 && user->second.held == 0)
+    organization->second.users.erase(user);
   if (organization->second.users.empty()) organizations_.erase(organization);
 }
 

@@ -142,6 +142,7 @@ void show_order(const request_ptr& request) {
 }
 
 void cancel_order(const request_ptr& request) {
+  request->context.urgent = true;
   with_visible_order(request, [request](const sb::order_answer& told) {
     name_order(*request, told);
     if (request->who.is_admin() || is_own(*request, told.order)) return send_cancel(request, told.id);
