@@ -75,13 +75,7 @@ void book_entity::on(const settle_request& in, const envelope& head, turn& now) 
   const auto verdict = decide(book_, in.what, now.now.day, facts);
   record(std::move(facts), head, now);
   if (verdict.accepted) {
-    for (const auto& fact : in.what.facts) {
-      if (is_held(fact.order)) {
-        heard_.insert(fact.order);
-      } else {
-        heard_.erase(fact.order);
-      }
-    }
+    for (const auto& fact : in.what.facts) heard_of(fact.order);
   }
   if (head.from.request != 0) {
     reply_out told{head.from, settled{key_.organization, verdict.accepted, verdict.settled_seq}};
@@ -137,7 +131,7 @@ void book_entity::on(const check_permission_request& in, const envelope& head, t
 // --------------------------------------------------------------------------------
 
 void book_entity::on(const probe_answered& in, const envelope&, turn&) {
-  if (is_held(in.order)) heard_.insert(in.order);  // what follows comes through settlement
+  heard_of(in.order);  // what follows comes through settlement
 }
 
 void book_entity::on(const alarm& in, const envelope&, turn& now) {
@@ -146,10 +140,6 @@ void book_entity::on(const alarm& in, const envelope&, turn& now) {
   std::int32_t probes = 0;
   while (!unheard_.empty() && probes < rules_.probes_max) {
     auto& oldest = unheard_.front();
-    if (!is_held(oldest.order) || heard_.contains(oldest.order)) {
-      unheard_.pop_front();
-      continue;
-    }
     if (now.now.boot.value < oldest.since.value + rules_.probe_after_ms) break;
     envelope ask;
     ask.to = order_key(key_.organization, oldest.order);
@@ -158,9 +148,8 @@ void book_entity::on(const alarm& in, const envelope&, turn& now) {
     now.at_once(send_out{std::move(ask), probe_order{attempt}});
     ++probes;
     // Asked again until it is heard of: the question or its answer may be lost.
-    unheard again{{now.now.boot.value - rules_.probe_after_ms + rules_.probe_retry_ms}, std::move(oldest.order)};
-    unheard_.pop_front();
-    unheard_.push_back(std::move(again));
+    oldest.since = {now.now.boot.value - rules_.probe_after_ms + rules_.probe_retry_ms};
+    unheard_.splice(unheard_.end(), unheard_, unheard_.begin());
   }
   if (!unheard_.empty()) {
     probing_ = true;
@@ -170,15 +159,19 @@ void book_entity::on(const alarm& in, const envelope&, turn& now) {
 }
 
 void book_entity::watch(const order_id& order, boot_ms since, turn& now) {
-  unheard_.push_back({since, order});
+  const auto last = unheard_.insert(unheard_.end(), {since, order});
+  unheard_of_.emplace(last->order, last);
   if (probing_) return;
   probing_ = true;
   now.at_once(alarm_out{alarm_probe, rules_.probe_after_ms});
 }
 
-bool book_entity::is_held(const order_id& order) const {
-  const auto found = book_.reservations.find(order);
-  return found != book_.reservations.end() && found->second.state == reservation_state::held;
+void book_entity::heard_of(const order_id& order) {
+  const auto found = unheard_of_.find(order);
+  if (found == unheard_of_.end()) return;
+  const auto one = found->second;
+  unheard_of_.erase(found);
+  unheard_.erase(one);
 }
 
 // ---- tombstones
@@ -220,9 +213,9 @@ envelope book_entity::back_to(const order_id& order, const envelope& asked) cons
 
 void book_entity::committed(const clock_reading&, outputs&) {}
 
-/// Held reservations are open work, but they are found again by whoever wakes the book; only what is watched keeps it
-/// here.
-bool book_entity::busy() const { return !unheard_.empty(); }
+/// Held reservations are open work, but they are found again by whoever wakes the book; only an alarm for what is
+/// watched keeps it here.
+bool book_entity::busy() const { return probing_; }
 
 std::optional<std::string> book_entity::snapshot(std::int64_t tail_events, std::size_t tail_bytes) {
   if (tail_events < rules_.snapshot_events_min || tail_bytes < 4 * snapshot_bytes_) return std::nullopt;

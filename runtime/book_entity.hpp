@@ -1,6 +1,8 @@
 #pragma once
 #include <deque>
-#include <unordered_set>
+#include <list>
+#include <string_view>
+#include <unordered_map>
 
 #include "domain/limits/risk_book.hpp"
 #include "runtime/entity.hpp"
@@ -69,7 +71,7 @@ class book_entity final : public entity {
   /// Head of the answer to an order that asked; the answer runs under the names of the question.
   envelope back_to(const order_id& order, const envelope& asked) const;
   void watch(const order_id& order, boot_ms since, turn& now);
-  bool is_held(const order_id& order) const;
+  void heard_of(const order_id& order);
   limits_answer limits_now() const;
 
   entity_key key_;
@@ -78,11 +80,11 @@ class book_entity final : public entity {
   std::size_t snapshot_bytes_ = 0;  ///< size of the last snapshot
   std::optional<boot_ms> asked_;    ///< for a reservation, the last time
 
-  // Reservations whose order has not been heard of since this incarnation began.
-  std::deque<unheard> unheard_;
-  std::unordered_set<order_id> heard_;  ///< held, and known to the order's shard
-  std::deque<tombstones_seen> seen_;    ///< oldest first; some, however many tombstones there are
-  bool probing_ = false;                ///< the alarm is set
+  // Held reservations whose order has not been heard of since this incarnation began.
+  std::list<unheard> unheard_;
+  std::unordered_map<std::string_view, std::list<unheard>::iterator> unheard_of_;  ///< by their order
+  std::deque<tombstones_seen> seen_;  ///< oldest first; some, however many tombstones there are
+  bool probing_ = false;              ///< the alarm is set
 };
 
 }  // namespace sb

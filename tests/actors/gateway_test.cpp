@@ -231,9 +231,9 @@ SCENARIO("who wants more than his turn has it again when his order is answered",
       CHECK(world.sent() == both);
     }
     THEN("it is sent when that takes long") {
-      world.advance(20);
+      world.advance(24);
       CHECK(world.sent() == first);
-      world.advance(10);
+      world.advance(1);
       CHECK(world.sent() == both);
     }
     THEN("it is sent when the first one's shard is gone") {

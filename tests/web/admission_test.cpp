@@ -197,7 +197,7 @@ SCENARIO("who is alone has the core for himself, who is not has his share") {
 
 SCENARIO("an order that is stored makes room, but not for the next of who wants more than his turn") {
   auto limits = small(2);
-  limits.hold_ms = 20;
+  limits.core.took_ms = 20;
   door_desk d{limits};
   const auto stored = [&](std::uint64_t request) { d.door.stored(request, d.tickets.at(request), d.now); };
   GIVEN("somebody else was there in the last second") {

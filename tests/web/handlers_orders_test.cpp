@@ -51,6 +51,7 @@ SCENARIO("an order is placed") {
   const auto& question = *world.entities.questions<sb::place_order>().front();
   CHECK(question.to == order_key(alpha, id));
   CHECK(question.wait_ms == 2'000);
+  CHECK_FALSE(question.context.urgent);
   const auto& sent = last_placed(world);
   CHECK(sent.wait_ms == 2'000);
   CHECK(sent.command.organization == alpha);
@@ -507,6 +508,7 @@ TEST_CASE("who may cancel an order") {
   CHECK(got.status() == r.status);
   CHECK(got.code() == r.code);
   CHECK(world.entities.questions<sb::cancel_order>().size() == (r.status == 200 ? 1 : 0));
+  for (const auto& question : world.entities.asked) CHECK(question.context.urgent);
 }
 
 TEST_CASE("what becomes of a cancel") {

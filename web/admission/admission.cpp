@@ -52,14 +52,14 @@ void admission::entered(std::uint64_t request, admission_ticket& ticket, boot_ms
 void admission::stored(std::uint64_t request, admission_ticket& ticket, boot_ms now) {
   const bool holds = wants_more(ticket, now);
   leave_core(ticket, now);
-  if (holds) hold(request, member_of(ticket), limits_.hold_ms, now);
+  if (holds) hold(request, member_of(ticket), limits_.core.took_ms, now);
 }
 
 void admission::answered_early(std::uint64_t request, admission_ticket& ticket, boot_ms now) {
   const bool holds = wants_more(ticket, now);
   const auto took = now.value - ticket.entered.value;
   give_back(request, ticket, now);
-  if (holds) hold(request, member_of(ticket), std::min(std::max<std::int64_t>(took, 1), limits_.hold_ms), now);
+  if (holds) hold(request, member_of(ticket), std::min(std::max<std::int64_t>(took, 1), limits_.core.took_ms), now);
 }
 
 bool admission::wants_more(const admission_ticket& ticket, boot_ms now) {

@@ -20,7 +20,6 @@ struct admission_limits {
   credit_limits credits;
   core_limit_settings core;
   std::int32_t user_share = 1;            ///< what a user may have in the core while others are there as well, at least
-  std::int64_t hold_ms = 25;              ///< longest that an order counts among its user's after it was stored
   std::int64_t line_ms = 1'500;           ///< longest wait for the core; then `overloaded`
   std::int64_t stay_ms = 250;             ///< after that a request makes room in the core: it waits for something else
   std::int32_t refusals = 10;             ///< of one user in one second that are answered at once; the others after
@@ -53,12 +52,12 @@ class admission {
   short_of take(std::uint64_t request, admission_ticket& ticket, bool urgent, boot_ms now);
   /// The core has stored what the request asks for, and has its answer to make: another one may enter. Of who wants
   /// more than his turn, while others are there, the next one that is not urgent enters when this one is answered, or
-  /// at the first call after `hold_ms`: what is done for an order after it is stored takes the time of the others as
-  /// well.
+  /// at the first call after `core.took_ms`: what is done for an order after it is stored takes the time of the others
+  /// as well.
   void stored(std::uint64_t request, admission_ticket& ticket, boot_ms now);
   /// The end of a request that was answered when its order was stored; the order goes on. In place of give_back. Nobody
   /// tells of its answer: what stored() says holds for as long as the request was in the core, a millisecond at least
-  /// and `hold_ms` at most.
+  /// and `core.took_ms` at most.
   void answered_early(std::uint64_t request, admission_ticket& ticket, boot_ms now);
   /// The core has answered the request, or is not waited for: another one may enter.
   void leave_core(admission_ticket& ticket, boot_ms now);
@@ -109,11 +108,12 @@ class admission {
   core_limit core_;
   second before_;
   second now_;
-  std::deque<due> in_line_;                              ///< by when they joined it
-  std::deque<due> in_core_;                              ///< by when they entered it
-  std::unordered_map<std::uint64_t, line_member> held_;  ///< no more than left the core within `hold_ms` and a call
-  std::multimap<boot_ms, std::uint64_t> held_until_;     ///< some may not be held any more
-  std::uint32_t refused_ = 0;                            ///< spreads what comes back
+  std::deque<due> in_line_;  ///< by when they joined it
+  std::deque<due> in_core_;  ///< by when they entered it
+  std::unordered_map<std::uint64_t, line_member>
+      held_;                                          ///< no more than left the core within `core.took_ms` and a call
+  std::multimap<boot_ms, std::uint64_t> held_until_;  ///< some may not be held any more
+  std::uint32_t refused_ = 0;                         ///< spreads what comes back
 };
 
 }  // namespace sb::web
