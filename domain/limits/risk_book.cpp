@@ -39,18 +39,20 @@ void release(risk_book& book, reservation& r) {
 
 void fold_fill(risk_book& book, const order_fact& fill) {
   const auto quantity = std::max<std::int64_t>(0, fill.quantity);
-  if (fill.day >= book.day) {
+  const auto found = book.reservations.find(fill.order);
+  const bool open = found != book.reservations.end() && is_held(found->second);
+  const auto counts_on = open ? std::max(fill.day, found->second.day) : fill.day;
+  if (counts_on >= book.day) {
     const auto value = nonnegative(saturating_mul(fill.price, quantity));
     for (const auto& scope : charged_scopes(book, fill)) {
       if (!is_named(scope)) continue;
       auto& usage = book.usage[scope];
       usage.used = saturating_add(usage.used, value);
-      if (fill.day == book.day) continue;
+      if (counts_on == book.day) continue;
       usage.used_ahead = saturating_add(usage.used_ahead, value);
-      usage.ahead_day = std::max(usage.ahead_day, fill.day);
+      usage.ahead_day = std::max(usage.ahead_day, counts_on);
     }
   }
-  const auto found = book.reservations.find(fill.order);
   if (found == book.reservations.end() || !was_reserved(found->second)) return;
   auto& r = found->second;
   r.filled = saturating_add(r.filled, quantity);
@@ -364,7 +366,7 @@ reserve_answer decide(risk_book& book, const reserve_capacity& command, trading_
   }
   state(book, facts,
         limit_reserved{command.order, command.attempt, command.fingerprint, command.user, command.account,
-                       command.quantity, command.price, command.day});
+                       command.quantity, command.price, std::max(command.day, book.day)});
   return {verdict::reserved, {}, {}};
 }
 

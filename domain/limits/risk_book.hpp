@@ -79,7 +79,7 @@ struct order_fact {
   order_id order;
   std::int64_t quantity = 0;  ///< fill
   money price;                ///< fill
-  trading_day day;            ///< fill: the day on which it counts
+  trading_day day;            ///< fill: the day on which it was made
   user_id user;               ///< fill: for ids that the book does not know
   account_id account;
   friend bool operator==(const order_fact&, const order_fact&) = default;
@@ -109,7 +109,7 @@ struct limit_reserved {
   account_id account;
   std::int64_t quantity = 0;
   money price;
-  trading_day day;
+  trading_day day;  ///< the command's, or the book's where that is later
   friend bool operator==(const limit_reserved&, const limit_reserved&) = default;
 };
 struct limit_denied {
@@ -208,11 +208,12 @@ struct risk_book {
 /// reference: a big book is changed in place. Nothing releases a held reservation but the closed or absent fact of its
 /// order.
 ///
-/// A fill counts as used on its own day; when that is after the book's (the broker's clock may be ahead by a moment) it
-/// counts at once as well, which errs to the safe side. A fill of an earlier day only reduces what is held.
-/// day_rolled never goes back; it leaves used what was filled ahead for the new day, sets orders to zero, counts the
-/// reservations made in advance for the new day into `orders`, and drops tombstones made before the trading day that
-/// ends; tombstones_dropped does so with the day's own.
+/// A fill counts as used on its own day, and while capacity is held for its order not before the day for which that was
+/// reserved: the clock of who dates fills may be behind the book's day, which never goes back. When the fill's day is
+/// after the book's (that clock may be ahead by a moment) it counts at once as well, which errs to the safe side. A
+/// fill of a day before both only reduces what is held. day_rolled never goes back; it leaves used what was filled
+/// ahead for the new day, sets orders to zero, counts the reservations made in advance for the new day into `orders`,
+/// and drops tombstones made before the trading day that ends; tombstones_dropped does so with the day's own.
 void evolve(risk_book& book, const risk_event& event);
 
 // ---- readings -------------------------------------------------------------------------------------------------------

@@ -133,6 +133,7 @@ struct ledger {
     } else if (const auto* r = std::get_if<limit_reserved>(&event)) {
       const auto known = entries.find(r->order);
       REQUIRE((known == entries.end()));  // an order holds capacity once, as long as it is remembered
+      REQUIRE(r->day >= day);
       entries[r->order] = {r->user, r->account, r->quantity, r->price.ticks, 0, r->day, day, true, {}};
       require_fits(*r);
     } else if (const auto* rolled = std::get_if<day_rolled>(&event)) {
@@ -157,10 +158,11 @@ struct ledger {
       return;
     }
     const bool mine = known != entries.end();
-    if (fact.day >= day) {
+    const auto counts_on = mine && known->second.open ? std::max(fact.day, known->second.day) : fact.day;
+    if (counts_on >= day) {
       for (const auto& scope :
            mine ? all_of(known->second.user, known->second.account) : all_of(fact.user, fact.account)) {
-        used_on[{scope, fact.day}] += fact.quantity * fact.price.ticks;
+        used_on[{scope, counts_on}] += fact.quantity * fact.price.ticks;
       }
     }
     if (mine) known->second.filled += fact.quantity;

@@ -79,9 +79,18 @@ SCENARIO("fills turn what is held into what is used") {
       decide(book, settle_facts{0, 1, {filled("o-1", 13, 100)}}, today, facts);
       THEN("nothing is held, not less than nothing") { require_everywhere(book, usage(1'300, 0, 1, 1)); }
     }
-    WHEN("a fill belongs to an earlier day") {
+    WHEN("a fill is dated before the day for which that was reserved") {
       decide(book, settle_facts{0, 1, {filled("o-1", 4, 98, yesterday)}}, today, facts);
-      THEN("it only reduces what is held") { require_everywhere(book, usage(0, 600, 1, 1)); }
+      THEN("it is used on the day of the reservation") { require_everywhere(book, usage(392, 600, 1, 1)); }
+    }
+    WHEN("the next day begins, and then a fill of this one is told") {
+      roll_day(book, tomorrow, facts);
+      decide(book, settle_facts{0, 1, {filled("o-1", 4, 98, today)}}, tomorrow, facts);
+      THEN("it only reduces what is held") { require_everywhere(book, usage(0, 600, 0, 1)); }
+    }
+    WHEN("the order is over, and then a fill of the day before is found") {
+      decide(book, settle_facts{0, 1, {ended("o-1"), filled("o-1", 4, 98, yesterday)}}, today, facts);
+      THEN("it is not used today") { require_everywhere(book, usage(0, 0, 1, 0)); }
     }
     WHEN("a fill belongs to a day that the book's clock has not reached") {
       decide(book, settle_facts{0, 1, {filled("o-1", 4, 98, tomorrow)}}, today, facts);
@@ -206,6 +215,8 @@ TEST_CASE("fills that take a scope over its daily value say so once") {
   };
   const auto type = limit_type::daily_value;
   const auto held = reserved("o-1", 10, 100);
+  auto of_yesterday = held;
+  of_yesterday.day = yesterday;
   const std::vector<row> rows{
       {"at the limit", {held, limits_set{user_scope, {daily(1'000)}}}, {filled("o-1", 10, 100)}, {}},
       {"slippage",
@@ -248,7 +259,14 @@ TEST_CASE("fills that take a scope over its daily value say so once") {
        {held, limits_set{user_scope, {daily(5'000), daily(1'000)}}},
        {filled("o-1", 10, 101)},
        {{user_scope, type, ticks(1'000), ticks(1'010), "o-1"}}},
-      {"a fill of yesterday", {held, limits_set{user_scope, {daily(1'000)}}}, {filled("o-1", 10, 101, yesterday)}, {}},
+      {"a fill of yesterday",
+       {of_yesterday, limits_set{user_scope, {daily(1'000)}}},
+       {filled("o-1", 10, 101, yesterday)},
+       {}},
+      {"a fill dated yesterday, of what was reserved today",
+       {held, limits_set{user_scope, {daily(1'000)}}},
+       {filled("o-1", 10, 101, yesterday)},
+       {{user_scope, type, ticks(1'000), ticks(1'010), "o-1"}}},
       {"no limit", {held}, {filled("o-1", 10, 1'000)}, {}},
   };
   for (const auto& r : rows) {
@@ -471,4 +489,19 @@ TEST_CASE("only the end of an order releases what is held for it") {
   CHECK(book.reservations.at("o-1").state == reservation_state::held);
   CHECK(book.reservations.at("o-1").attempt == 1);
   require_everywhere(book, usage(0, 1'000, 0, 1));
+}
+
+SCENARIO("whose clock is a day behind is bound by the book's day all the same") {
+  auto book = given_open({limits_set{account_scope, {daily(1'000)}}});
+  std::vector<risk_event> facts;
+  auto order = buy("o-1", 10, 100);
+  order.day = yesterday;
+  REQUIRE(decide(book, order, yesterday, false, facts).what == verdict::reserved);
+  REQUIRE(facts.size() == 1);
+  CHECK(std::get<limit_reserved>(facts.front()).day == today);
+  decide(book, settle_facts{0, 1, {filled("o-1", 10, 100, yesterday), ended("o-1")}}, yesterday, facts);
+  require_everywhere(book, usage(1'000, 0, 1, 0));
+  auto next = buy("o-2", 1, 1);
+  next.day = yesterday;
+  CHECK(decide(book, next, yesterday, false, facts).what == verdict::denied);
 }

@@ -54,7 +54,7 @@ void ledger::take(const risk_event& fact, bool ends_row) {
 void ledger::take(const limit_reserved& fact) {
   auto& order = orders_[fact.order];
   if (order.open) throw broken_invariant{"I1", fact.order + " is reserved a second time"};
-  order = {fact.user, fact.account, fact.quantity, 0, fact.price, fact.day, true};
+  order = {fact.user, fact.account, fact.quantity, 0, fact.price, std::max(fact.day, day_), true};
   for (const auto scope : scopes_of(fact.user, fact.account)) {
     ++reservations_today_[scope];
     const auto limits = limits_.find(scope);
@@ -81,7 +81,8 @@ void ledger::take(const facts_settled& fact) {
     const bool known = found != orders_.end();
     const auto charged =
         known ? scopes_of(found->second.user, found->second.account) : scopes_of(one.user, one.account);
-    for (const auto scope : charged) used_[scope][one.day] += one.price.ticks * one.quantity;
+    const auto day = known && found->second.open ? std::max(one.day, found->second.day) : one.day;
+    for (const auto scope : charged) used_[scope][day] += one.price.ticks * one.quantity;
     if (known) found->second.filled += one.quantity;
   }
 }

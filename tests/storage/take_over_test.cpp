@@ -372,6 +372,7 @@ TEST_CASE("a take-over in the middle of a stream of appends leaves no gap and no
     const auto writing = world.open(writer_identity);
     auto owner = claimed(*writing, writer_identity, shard);
     const auto stream = "7/order/ORD" + std::to_string(round);
+    const auto goal = owner.head().head + 1 + round % 5;  // from here on the owner is the thread's
     std::atomic<std::int64_t> acknowledged{0};
     std::atomic<bool> taken{false};
     append_status last = append_status::stored;
@@ -387,7 +388,6 @@ TEST_CASE("a take-over in the middle of a stream of appends leaves no gap and no
         acknowledged = owner.head().head;
       }
     }};
-    const auto goal = owner.head().head + 1 + round % 5;
     while (acknowledged < goal) std::this_thread::yield();
     const auto seen = setup->heads({shard}, generous).at(0);
     const auto outcome = setup->claim({{shard, seen.epoch, seen.incarnation}}, new_owner, generous, generous).at(0);
