@@ -272,17 +272,18 @@ void keep_question(reader_ptr self, const Ask& ask) {
   serve_soon(self);
 }
 
-void add_name(shard_id shard, const stream_id& stream, contents_told& found) {
-  found.streams->insert(stream);
+void add_name(const stream_id& stream, reader_state::contents_reading& reading) {
+  reading.streams->insert(stream);
   // A risk book watches its reservations only while it lives, so it lives from the start.
-  if (role_of_shard(shard) == shard_role::trade) return;
-  if (auto key = key_of(stream); key && key->kind == entity_kind::book) found.open_work.push_back(std::move(*key));
+  if (role_of_shard(reading.shard) == shard_role::trade) return;
+  if (auto key = key_of(stream); key && key->kind == entity_kind::book)
+    reading.work.entities.push_back(std::move(*key));
 }
 
 /// True when these were the last.
 bool read_names(reader_state& state, reader_state::contents_reading& reading) {
   const auto names = state.store->streams_after(reading.shard, reading.last_stream, names_max, state.deadline);
-  for (const auto& stream : names) add_name(reading.shard, stream, reading.found);
+  for (const auto& stream : names) add_name(stream, reading);
   if (!names.empty()) reading.last_stream = names.back();
   return std::ssize(names) < names_max;
 }
@@ -291,7 +292,7 @@ bool read_names(reader_state& state, reader_state::contents_reading& reading) {
 bool read_open_orders(reader_state& state, reader_state::contents_reading& reading) {
   auto keys = state.side.open_orders(reading.shard, reading.last_order, names_max);
   if (!keys.empty()) reading.last_order = keys.back().id;
-  for (auto& key : keys) reading.found.open_work.push_back(std::move(key));
+  for (auto& key : keys) reading.work.entities.push_back(std::move(key));
   return std::ssize(keys) < names_max;
 }
 
@@ -300,7 +301,7 @@ bool read_moved_since(reader_state& state, reader_state::contents_reading& readi
   const auto rows = state.store->read_after(reading.shard, reading.after_row, rows_max, state.deadline);
   for (const auto& row : rows) {
     if (auto key = key_of(row.stream); key && key->kind == entity_kind::order)
-      reading.found.open_work.push_back(std::move(*key));
+      reading.work.entities.push_back(std::move(*key));
   }
   if (!rows.empty()) reading.after_row = rows.back().seq;
   return std::ssize(rows) < rows_max;
@@ -310,9 +311,7 @@ bool read_moved_since(reader_state& state, reader_state::contents_reading& readi
 /// was, so that the same page can be read again.
 bool read_page(reader_state& state, reader_state::contents_reading& reading) {
   switch (reading.next) {
-    case contents_part::names:
-      if (!read_names(state, reading)) return false;
-      if (role_of_shard(reading.shard) == shard_role::user) return true;
+    case contents_part::cursor:
       // The checkpoint: orders that are open at the projection's cursor or later, and every order that has moved since.
       reading.after_row = state.side.cursor("orders", reading.shard);
       reading.next = contents_part::open_orders;
@@ -322,14 +321,58 @@ bool read_page(reader_state& state, reader_state::contents_reading& reading) {
       return false;
     case contents_part::moved_since:
       return read_moved_since(state, reading);
+    case contents_part::names:
+      return read_names(state, reading);
   }
   return true;
+}
+
+void tell_work(reader_ptr self, reader_state::contents_reading& reading) {
+  auto& entities = reading.work.entities;
+  std::sort(entities.begin(), entities.end());
+  entities.erase(std::unique(entities.begin(), entities.end()), entities.end());
+  self->send(reading.asker, std::move(reading.work));
+}
+
+/// A page of open work, while there is a shard that does not know its own.
+void read_work(reader_ptr self) {
+  auto& state = self->state;
+  if (!read_page(state, state.work.front())) return;
+  auto reading = std::move(state.work.front());
+  state.work.pop_front();
+  tell_work(self, reading);
+  if (role_of_shard(reading.shard) == shard_role::user) {
+    self->send(reading.asker, streams_told{std::move(reading.streams)});
+  } else {
+    reading.next = contents_part::names;
+    state.names.push_back(std::move(reading));
+  }
+}
+
+void read_some_names(reader_ptr self) {
+  auto& state = self->state;
+  if (state.names.empty() || !read_page(state, state.names.front())) return;
+  auto& reading = state.names.front();
+  self->send(reading.asker, streams_told{std::move(reading.streams)});
+  state.names.pop_front();
+}
+
+/// What PostgreSQL refuses of it waits with the others that it refuses; its shard is told all the same.
+void read_some_waking(reader_ptr self) {
+  auto& state = self->state;
+  if (state.waking.empty()) return;
+  auto& group = state.waking.front();
+  keep(state.histories, group.histories);
+  group.histories.clear();
+  if (!read_histories(self)) throw storage_unavailable{"histories of open work cannot be read now"};
+  self->send(group.asker, woken_told{});
+  state.waking.pop_front();
 }
 
 /// The next page goes to the end of our own mailbox: whoever asked meanwhile comes first.
 void keep_paging(reader_ptr self, std::chrono::milliseconds after) {
   auto& state = self->state;
-  if (state.paging || state.contents.empty()) return;
+  if (state.paging || (state.work.empty() && state.names.empty() && state.waking.empty())) return;
   state.paging = true;
   if (after.count() == 0) {
     self->send(self, tick{});
@@ -338,17 +381,15 @@ void keep_paging(reader_ptr self, std::chrono::milliseconds after) {
   }
 }
 
-void read_contents(reader_ptr self) {
+void read_what_nobody_waits_for(reader_ptr self) {
   auto& state = self->state;
-  if (state.contents.empty()) return;
-  auto& reading = state.contents.front();
+  state.paging = false;
   try {
-    if (read_page(state, reading)) {
-      auto& work = reading.found.open_work;
-      std::sort(work.begin(), work.end());
-      work.erase(std::unique(work.begin(), work.end()), work.end());
-      self->send(reading.asker, std::move(reading.found));
-      state.contents.pop_front();
+    if (!state.work.empty()) {
+      read_work(self);
+    } else {
+      read_some_names(self);
+      read_some_waking(self);
     }
     keep_paging(self, std::chrono::milliseconds{0});
   } catch (const storage_unavailable& error) {
@@ -361,12 +402,22 @@ void want_contents(reader_ptr self, shard_id shard) {
   auto& state = self->state;
   state.vital.count();
   // A shard that was restarted asks anew; nobody waits for what its former incarnation asked.
-  std::erase_if(state.contents, [&](const auto& reading) { return reading.shard == shard; });
+  const auto former = [&](const auto& one) { return one.shard == shard; };
+  std::erase_if(state.work, former);
+  std::erase_if(state.names, former);
+  std::erase_if(state.waking, former);
   reader_state::contents_reading reading;
   reading.shard = shard;
   reading.asker = caf::actor_cast<caf::actor>(self->current_sender());
-  reading.found.streams = std::make_shared<stream_filter>();
-  state.contents.push_back(std::move(reading));
+  if (role_of_shard(shard) == shard_role::trade) reading.next = contents_part::cursor;
+  state.work.push_back(std::move(reading));
+  keep_paging(self, std::chrono::milliseconds{0});
+}
+
+void wake(reader_ptr self, wake_ask& ask) {
+  auto& state = self->state;
+  state.vital.count();
+  state.waking.push_back({ask.shard, caf::actor_cast<caf::actor>(self->current_sender()), std::move(ask.histories)});
   keep_paging(self, std::chrono::milliseconds{0});
 }
 
@@ -468,10 +519,8 @@ caf::behavior reader(reader_ptr self, node_services services, read_side side,
       [self](const cursor_ask& ask) { keep_question(self, ask); },
       [self](flush) { serve(self); },
       [self](const contents_ask& ask) { want_contents(self, ask.shard); },
-      [self](tick) {
-        self->state.paging = false;
-        read_contents(self);
-      },
+      [self](wake_ask& ask) { wake(self, ask); },
+      [self](tick) { read_what_nobody_waits_for(self); },
       [self](const snapshot_ask& ask) {
         auto& s = self->state;
         try {

@@ -65,18 +65,20 @@ struct read_side {
 /// Reads for everybody else, on its own thread and connection. What cannot be read now waits until it can; of what
 /// settlement and projections ask again meanwhile only the last question does.
 /// A shard's contents can be millions of streams: they are read a page at a time, each page under its own deadline, and
-/// what else waits is served between two pages.
+/// what else waits is served between two pages. All shards' open work comes before the streams' names, of which a shard
+/// can do without for a while; and what has open work is woken, a group at a time, in turns with the names.
 struct reader_state {
   static inline const char* name = "reader";
   /// A shard whose contents are being read, and how far.
   struct contents_reading {
     shard_id shard = 0;
     caf::actor asker;
-    contents_told found;
-    enum class part : std::uint8_t { names, open_orders, moved_since };
+    open_work_told work;
+    std::shared_ptr<stream_filter> streams = std::make_shared<stream_filter>();
+    enum class part : std::uint8_t { cursor, open_orders, moved_since, names };
     part next = part::names;
-    stream_id last_stream;       ///< names up to here are in `found`
-    order_id last_order;         ///< open orders up to here are in `found`
+    stream_id last_stream;       ///< names up to here are in `streams`
+    order_id last_order;         ///< open orders up to here are in `work`
     std::int64_t after_row = 0;  ///< the projection's cursor before the first open order was read, then rows up to here
   };
   node_services services;
@@ -95,8 +97,17 @@ struct reader_state {
   questions_asked questions;
   questions_asked refused_questions;
   boot_ms refused_again_at;
-  bool flushing = false;                  ///< a flush is on its way, which reads all that waits
-  std::deque<contents_reading> contents;  ///< one for each shard at most; the next page is the front's
+  bool flushing = false;  ///< a flush is on its way, which reads all that waits
+  /// One reading for each shard at most, in one of the two; the next page is the front's. User shards have their names
+  /// read with the open work, because that is how their risk books are found.
+  std::deque<contents_reading> work;
+  std::deque<contents_reading> names;
+  struct wake_group {
+    shard_id shard = 0;
+    caf::actor asker;
+    std::vector<history_ask> histories;
+  };
+  std::deque<wake_group> waking;  ///< one for each shard at most
   bool paging = false;
 };
 caf::behavior reader(caf::stateful_actor<reader_state>* self, node_services services, read_side side,

@@ -97,14 +97,25 @@ struct rows_told {
   std::int64_t after = 0;
   shared_rows rows;
 };
-/// Answered with contents_told: which streams a shard has, and which entities have open work.
+/// Answered with open_work_told and, after it, streams_told.
 struct contents_ask {
   shard_id shard = 0;
 };
-struct contents_told {
-  std::shared_ptr<stream_filter> streams;
-  std::vector<entity_key> open_work;
+/// Which entities of a shard have open work.
+struct open_work_told {
+  std::vector<entity_key> entities;
 };
+/// Which streams a shard had when it asked.
+struct streams_told {
+  std::shared_ptr<const stream_filter> streams;
+};
+/// Histories that nobody waits for, of one shard: read when nothing else is to be read. Answered with history_told to
+/// each entity, and woken_told to the shard when all have been read.
+struct wake_ask {
+  shard_id shard = 0;
+  std::vector<history_ask> histories;
+};
+struct woken_told {};
 struct snapshot_ask {
   shard_id shard = 0;
   stored_snapshot snapshot;
@@ -149,7 +160,7 @@ struct shard_ready {
   shard_id shard = 0;
   caf::actor shard_actor;
 };
-/// The shard has read what is stored and takes requests.
+/// What was sent to the shard's former incarnation is resolved; this one takes requests.
 struct shard_open {
   shard_id shard = 0;
 };
@@ -225,7 +236,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::history_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::rows_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::rows_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::contents_ask)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::contents_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::open_work_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::streams_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::wake_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::woken_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::snapshot_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::cursor_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::cursor_told)

@@ -21,7 +21,7 @@ namespace {
 using self_ptr = caf::stateful_actor<shard_state>*;
 using phase = shard_state::phase;
 
-constexpr std::int64_t wake_ms = 50;
+constexpr std::int64_t soon_ms = 50;
 constexpr std::int64_t alarm_slack_ms = 100;
 constexpr std::int64_t idle_check_ms = 1'000;
 constexpr std::int64_t tick_late_ms = 1'000;
@@ -29,9 +29,9 @@ constexpr std::int64_t tick_slack_ms = 10;  // two clocks, rounded to millisecon
 constexpr std::size_t early_max = 1'024;
 constexpr std::size_t vacant_max = 1'024;
 
-/// Makes sure that a tick comes when the next thing is due: soon while entities are to be woken, at the first
-/// alarm, or a little later if it is not due yet, so that one tick has many, else each second to see who is idle. A
-/// tick that is set already and comes early enough is enough.
+/// Makes sure that a tick comes when the next thing is due: at the first alarm, or a little later if it is not due yet,
+/// so that one tick has many, else each second to see who is idle. A tick that is set already and comes early enough is
+/// enough.
 void keep_ticking(self_ptr self) {
   auto& state = self->state;
   const auto now = state.services.clock().boot.value;
@@ -39,12 +39,11 @@ void keep_ticking(self_ptr self) {
   if (!state.slots.empty() || !state.retired.empty() || !state.vacant.empty()) due = now + idle_check_ms;
   if (!state.alarms.empty()) {
     const auto first = state.alarms.begin()->first.value;
-    due = std::min(due, first <= now ? now + wake_ms : std::max(first, now + alarm_slack_ms));
+    due = std::min(due, first <= now ? now + soon_ms : std::max(first, now + alarm_slack_ms));
   }
-  if (!state.to_wake.empty()) due = now + wake_ms;
   if (due == std::numeric_limits<std::int64_t>::max()) return;
   // One that is due now is on its way.
-  if (state.tick_due.value > now - tick_late_ms && state.tick_due.value <= due + wake_ms) return;
+  if (state.tick_due.value > now - tick_late_ms && state.tick_due.value <= due + soon_ms) return;
   state.tick_due = {due};
   self->delayed_send(self, std::chrono::milliseconds{due - now}, tick{});
 }
@@ -92,8 +91,13 @@ void end_some_hosts(self_ptr self) {
   state.vacant_least = state.vacant.size();
 }
 
-/// A new incarnation. The caller has made sure that nothing of the former one can still be stored.
-void spawn_entity(self_ptr self, shard_state::slot& entry, predecessor former) {
+bool may_be_stored(const shard_state& state, const stream_id& stream) {
+  return !state.stored || state.stored->may_contain(stream) || state.streams.may_contain(stream);
+}
+
+/// A new incarnation. The caller has made sure that nothing of the former one can still be stored, and has the history
+/// read if this says that there may be one.
+bool begin(self_ptr self, shard_state::slot& entry, predecessor former) {
   auto& state = self->state;
   const auto stream = stream_of(entry.key);
   begin_entity begin;
@@ -101,13 +105,21 @@ void spawn_entity(self_ptr self, shard_state::slot& entry, predecessor former) {
   begin.body = std::make_shared<std::unique_ptr<entity>>(state.make(entry.key, state.services.next_incarnation()));
   begin.queue_max = entry.key.kind == entity_kind::book ? state.rules.book_queue_max : state.rules.queue_max;
   begin.former = former;
-  const bool stored = state.streams->may_contain(stream);
+  const bool stored = may_be_stored(state, stream);
   begin.stored = stored;
   entry.host = take_host(self);
   entry.is = phase::live;
   entry.restart_asked = false;
   self->send(entry.host, std::move(begin));
-  if (stored) self->send(state.services.reader, history_ask{state.number, stream, entry.host});
+  return stored;
+}
+
+void ask_history(self_ptr self, const shard_state::slot& entry) {
+  self->send(self->state.services.reader, history_ask{self->state.number, stream_of(entry.key), entry.host});
+}
+
+void spawn_entity(self_ptr self, shard_state::slot& entry, predecessor former) {
+  if (begin(self, entry, former)) ask_history(self, entry);
 }
 
 void pass_held(self_ptr self, shard_state::slot& entry) {
@@ -117,15 +129,18 @@ void pass_held(self_ptr self, shard_state::slot& entry) {
 shard_state::slot& slot_of(self_ptr self, const entity_key& key) {
   auto& state = self->state;
   auto [found, fresh] = state.slots.try_emplace(stream_of(key));
+  auto& entry = found->second;
   if (fresh) {
-    found->second.key = key;
+    entry.key = key;
     state.services.count(key.kind, 1);
-    const bool lost = state.inherited.erase(found->first) > 0;
-    spawn_entity(self, found->second, lost ? predecessor::lost : predecessor::retired);
+    const bool inherited = state.inherited.erase(found->first) > 0;
+    spawn_entity(self, entry, inherited || !state.work_known ? predecessor::lost : predecessor::retired);
+  } else if (std::exchange(entry.waking, false)) {
+    ask_history(self, entry);  // somebody waits now; it is begun by whichever comes first
   }
-  found->second.used = state.services.clock().boot;
+  entry.used = state.services.clock().boot;
   keep_ticking(self);
-  return found->second;
+  return entry;
 }
 
 void route(self_ptr self, caf::message content) {
@@ -150,12 +165,34 @@ void route(self_ptr self, caf::message content) {
   }
 }
 
-void wake_some(self_ptr self) {
+/// The next group of those that have open work and are not here yet.
+void wake_group(self_ptr self) {
   auto& state = self->state;
-  for (std::size_t i = 0; i < state.rules.waking_max && !state.to_wake.empty(); ++i) {
-    slot_of(self, state.to_wake.front());
-    state.to_wake.pop_front();
+  wake_ask ask{state.number, {}};
+  for (; state.group.size() < state.rules.waking_max && !state.to_wake.empty(); state.to_wake.pop_front()) {
+    const auto& key = state.to_wake.front();
+    auto [found, fresh] = state.slots.try_emplace(stream_of(key));
+    state.inherited.erase(found->first);
+    if (!fresh) continue;
+    auto& entry = found->second;
+    entry.key = key;
+    entry.used = state.services.clock().boot;
+    state.services.count(key.kind, 1);
+    if (!begin(self, entry, predecessor::lost)) continue;
+    entry.waking = true;
+    state.group.push_back(found->first);
+    ask.histories.push_back({state.number, found->first, entry.host});
   }
+  if (!ask.histories.empty()) self->send(state.services.reader, std::move(ask));
+  keep_ticking(self);
+}
+
+void open(self_ptr self) {
+  auto& state = self->state;
+  if (std::exchange(state.open, true)) return;
+  self->send(state.services.reader, contents_ask{state.number});
+  self->send(state.services.router, shard_open{state.number});
+  for (auto& content : std::exchange(state.early, {})) route(self, std::move(content));
 }
 
 /// It has said its last: what it sent before is resolved, then it is replayed.
@@ -296,33 +333,37 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
       if (entry.host == down.source) return failed(self, {stream, "its actor ended: " + caf::to_string(down.reason)});
     }
   });
-  // First whatever a former incarnation of this shard sent is resolved, then what is stored is read.
+  // First whatever a former incarnation of this shard sent is resolved.
   self->send(state.services.writer, barrier_ask{number, {}});
   self->send(state.services.router, shard_ready{number, caf::actor_cast<caf::actor>(self)});
   return {
       [self](const barrier_told& in) {
         auto& s = self->state;
-        if (in.stream.empty()) {
-          self->send(s.services.reader, contents_ask{s.number});
-          return;
-        }
+        if (in.stream.empty()) return open(self);
         const auto found = s.slots.find(in.stream);
         if (found == s.slots.end() || found->second.is != phase::fencing) return;
-        s.streams->insert(in.stream);
+        s.streams.insert(in.stream);
         spawn_entity(self, found->second, predecessor::lost);
         pass_held(self, found->second);
       },
-      [self](const contents_told& in) {
+      [self](open_work_told& in) {
         auto& s = self->state;
-        if (s.open) return;
-        s.open = true;
-        s.streams = in.streams;
-        s.to_wake.assign(in.open_work.begin(), in.open_work.end());
-        for (const auto& key : in.open_work) s.inherited.insert(stream_of(key));
-        self->send(s.services.router, shard_open{s.number});
-        wake_some(self);
-        for (auto& content : std::exchange(s.early, {})) route(self, std::move(content));
-        keep_ticking(self);
+        if (std::exchange(s.work_known, true)) return;
+        s.to_wake.assign(std::make_move_iterator(in.entities.begin()), std::make_move_iterator(in.entities.end()));
+        for (const auto& key : s.to_wake) {
+          auto stream = stream_of(key);
+          s.streams.insert(stream);
+          s.inherited.insert(std::move(stream));
+        }
+        wake_group(self);
+      },
+      [self](streams_told& in) { self->state.stored = std::move(in.streams); },
+      [self](woken_told) {
+        auto& s = self->state;
+        for (const auto& stream : std::exchange(s.group, {})) {
+          if (const auto found = s.slots.find(stream); found != s.slots.end()) found->second.waking = false;
+        }
+        wake_group(self);
       },
       [self](const alarm_ask& in) {
         self->state.alarms.emplace(in.due, in.stream);
@@ -335,7 +376,6 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         if (s.tick_due.value == 0 || now.value + tick_slack_ms < s.tick_due.value) return;
         s.tick_due = {};
         fire_alarms(self, now);
-        wake_some(self);
         forget_retired(self);
         if (now.value - s.idle_checked.value >= idle_check_ms) {
           s.idle_checked = now;
@@ -350,7 +390,7 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         if (found == s.slots.end() || found->second.is != phase::leaving) return;
         auto& entry = found->second;
         if (entry.restart_asked && !in.retired) return;  // it ends all the same, and says so next
-        if (in.stored) s.streams->insert(in.stream);
+        if (in.stored) s.streams.insert(in.stream);
         if (in.retired) give_back(self, std::exchange(entry.host, nullptr));
         if (!in.retired) {
           entry.is = phase::live;

@@ -25,12 +25,15 @@ struct shard_rules {
   restart_intensity crashes{2, 60'000};  ///< a third crash within the window parks the entity
   std::int64_t idle_order_ms = 2'000;    ///< after this an entity that can retire does
   std::int64_t idle_other_ms = 60'000;
-  std::size_t waking_max = 64;  ///< entities with open work that are recovered at the same time at start
+  std::size_t waking_max = 64;  ///< entities with open work whose histories are read together, one group at a time
 };
 
 /// One shard of one role: spawns entities when first addressed, holds their messages while they come and go, fences and
 /// replays those that fail, parks those that keep failing, gives their hosts the ticks that these ask for, retires the
 /// idle.
+/// It takes requests as soon as nothing of its former incarnation is under way. What it has stored it learns meanwhile:
+/// until then any stream may be stored, and whatever comes back may have missed what was said to it; then it wakes what
+/// has open work, a group at a time, behind whatever somebody waits for.
 struct shard_state {
   static inline const char* name = "shard";
   ~shard_state();
@@ -47,6 +50,7 @@ struct shard_state {
     phase is = phase::live;
     boot_ms used;
     bool restart_asked = false;  ///< by an operator: its end does not count as a failure
+    bool waking = false;         ///< its history comes with its group's, unless somebody asks for it before
     std::vector<caf::message> held;
   };
 
@@ -55,12 +59,15 @@ struct shard_state {
   shard_rules rules;
   entity_factory make;
   vitals vital;
-  bool open = false;  ///< contents are known; before that messages are held in `early`
+  bool open = false;  ///< nothing of the former incarnation is under way; before that messages are held in `early`
   std::vector<caf::message> early;
-  std::shared_ptr<stream_filter> streams;
-  std::deque<entity_key> to_wake;
+  std::shared_ptr<const stream_filter> stored;  ///< streams that were stored when this began; null: not known yet
+  stream_filter streams;                        ///< those stored since, and those with open work
+  bool work_known = false;                      ///< `inherited` is whole
   /// Open work of a former owner that has not been recovered here yet; whatever else comes back retired under us.
   std::unordered_set<stream_id> inherited;
+  std::deque<entity_key> to_wake;
+  std::vector<stream_id> group;  ///< those whose histories are being read; the next are woken after them
   std::unordered_map<stream_id, slot> slots;
   crash_windows crashes{restart_intensity{}};
   std::unordered_map<stream_id, std::string> parked_because;

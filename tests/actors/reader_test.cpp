@@ -48,35 +48,63 @@ struct archive : quiet_system {
     run();
   }
   void fill() {
-    memory_journal journal{store};
-    const auto head = journal.claim({{shard, 0, 0}}, {"n1", 1}, {}, {}).at(0).head;
-    shard_append part{shard, head.epoch, 0, {}};
+    std::vector<stream_id> orders;
     for (int number = 0; number < orders_stored; ++number) {
+      orders.push_back(order_stream(number));
+      if (number < orders_open) open.insert("O" + std::to_string(number));
+    }
+    fill(shard, orders);
+  }
+  void fill(shard_id where, const std::vector<stream_id>& streams) {
+    memory_journal journal{store};
+    const auto head = journal.claim({{where, 0, 0}}, {"n1", 1}, {}, {}).at(0).head;
+    shard_append part{where, head.epoch, 0, {}};
+    for (const auto& stream : streams) {
       journal_row row;
-      row.shard = shard;
-      row.seq = number + 1;
-      row.stream = order_stream(number);
+      row.shard = where;
+      row.seq = std::ssize(part.rows) + 1;
+      row.stream = stream;
       row.version = row.events = 1;
       row.epoch = head.epoch;
       part.rows.push_back(std::move(row));
-      if (number < orders_open) open.insert("O" + std::to_string(number));
     }
     REQUIRE(journal.append({part}, {}).at(0).status == append_status::stored);
   }
+  history_ask history(int number, caf::scoped_actor& asker) const {
+    return {shard, order_stream(number), caf::actor_cast<caf::actor>(asker)};
+  }
 };
 
-/// The next thing that this actor is told.
-struct told {
-  bool history = false;
-  contents_told contents;
+/// What an actor has been told, and in which order.
+struct heard {
+  std::vector<std::string> kinds;
+  std::vector<stream_id> histories;
+  std::vector<entity_key> open_work;
+  std::shared_ptr<const stream_filter> streams;
 };
-told next_of(caf::scoped_actor& me) {
-  told out;
-  me->receive([&](const history_told&) { out.history = true; },
-              [&](contents_told& in) { out.contents = std::move(in); },
-              caf::after(0s) >> [] { FAIL("nothing was told"); });
+heard hear(caf::scoped_actor& me) {
+  heard out;
+  bool more = true;
+  while (more) {
+    me->receive(
+        [&](const history_told& in) {
+          out.kinds.push_back("history");
+          out.histories.push_back(in.history->stream);
+        },
+        [&](open_work_told& in) {
+          out.kinds.push_back("work");
+          out.open_work = std::move(in.entities);
+        },
+        [&](streams_told& in) {
+          out.kinds.push_back("streams");
+          out.streams = std::move(in.streams);
+        },
+        [&](woken_told) { out.kinds.push_back("woken"); }, caf::after(0s) >> [&] { more = false; });
+  }
   return out;
 }
+
+using kinds = std::vector<std::string>;
 
 }  // namespace
 
@@ -84,14 +112,39 @@ SCENARIO("contents of a shard are read page by page, and others are served betwe
   archive a;
   caf::scoped_actor me{a.system};
   me->send(a.reading, contents_ask{a.shard});
-  me->send(a.reading, history_ask{a.shard, order_stream(9), caf::actor_cast<caf::actor>(me)});
+  me->send(a.reading, a.history(9, me));
   a.run();
-  REQUIRE(next_of(me).history);
-  const auto told = next_of(me);
-  REQUIRE_FALSE(told.history);
-  REQUIRE(told.contents.streams->size() == orders_stored);
-  REQUIRE(told.contents.streams->may_contain(order_stream(orders_stored - 1)));
-  REQUIRE(told.contents.open_work.size() == orders_open + orders_moved);
+  const auto told = hear(me);
+  REQUIRE(told.kinds == kinds{"history", "work", "streams"});
+  REQUIRE(told.streams->size() == orders_stored);
+  REQUIRE(told.streams->may_contain(order_stream(orders_stored - 1)));
+  REQUIRE(told.open_work.size() == orders_open + orders_moved);
+}
+
+SCENARIO("every shard learns its open work before any of them its streams") {
+  archive a;
+  caf::scoped_actor me{a.system};
+  bool named = false;
+  a.watch.before_names = [&](const stream_id&) { named = true; };
+  bool early = false;
+  a.before_open = [&](const order_id&) { early = early || named; };
+  for (const auto shard : {a.shard, a.shard + 1, a.shard + 2}) me->send(a.reading, contents_ask{shard});
+  a.run();
+  CHECK(hear(me).kinds == kinds{"work", "work", "work", "streams", "streams", "streams"});
+  CHECK_FALSE(early);
+}
+
+SCENARIO("a user shard has its risk books woken") {
+  archive a;
+  caf::scoped_actor me{a.system};
+  const auto shard = shard_of(shard_role::user, organization);
+  a.fill(shard, {"7/book/7", "7/user/1", "7/user/2"});
+  me->send(a.reading, contents_ask{shard});
+  a.run();
+  const auto told = hear(me);
+  CHECK(told.kinds == kinds{"work", "streams"});
+  CHECK(told.open_work == std::vector{*key_of("7/book/7")});
+  CHECK(told.streams->size() == 3);
 }
 
 SCENARIO("a page of open orders that cannot be read is asked for again, and none before it") {
@@ -104,8 +157,9 @@ SCENARIO("a page of open orders that cannot be read is asked for again, and none
   caf::scoped_actor me{a.system};
   me->send(a.reading, contents_ask{a.shard});
   a.run();
+  REQUIRE(hear(me).kinds.empty());
   a.advance(600ms);
-  REQUIRE(next_of(me).contents.open_work.size() == orders_open + orders_moved);
+  REQUIRE(hear(me).open_work.size() == orders_open + orders_moved);
   REQUIRE(asked.size() == 3);
   REQUIRE(asked[0].empty());
   REQUIRE_FALSE(asked[1].empty());
@@ -123,11 +177,12 @@ SCENARIO("a page that cannot be read is asked for again, and none before it") {
   me->send(a.reading, contents_ask{a.shard});
   a.run();
   REQUIRE(asked.size() == 2);
-  me->send(a.reading, history_ask{a.shard, order_stream(9), caf::actor_cast<caf::actor>(me)});
+  REQUIRE(hear(me).kinds == kinds{"work"});
+  me->send(a.reading, a.history(9, me));
   a.run();
-  REQUIRE(next_of(me).history);
+  REQUIRE(hear(me).kinds == kinds{"history"});
   a.advance(600ms);
-  REQUIRE(next_of(me).contents.streams->size() == orders_stored);
+  REQUIRE(hear(me).streams->size() == orders_stored);
   REQUIRE(asked.size() == 4);
   REQUIRE(asked[1] == asked[2]);
   REQUIRE_FALSE(asked[1].empty());
@@ -138,10 +193,53 @@ SCENARIO("a shard that asks again is answered once, and from the start") {
   caf::scoped_actor former{a.system};
   caf::scoped_actor me{a.system};
   former->send(a.reading, contents_ask{a.shard});
+  former->send(a.reading, wake_ask{a.shard, {a.history(9, former)}});
   me->send(a.reading, contents_ask{a.shard});
   a.run();
-  REQUIRE(next_of(me).contents.streams->size() == orders_stored);
-  former->receive([](const contents_told&) { FAIL("the former was answered"); }, caf::after(0s) >> [] {});
+  REQUIRE(hear(me).streams->size() == orders_stored);
+  CHECK(hear(former).kinds.empty());
+}
+
+SCENARIO("open work is woken when nothing else is to be read") {
+  archive a;
+  caf::scoped_actor me{a.system};
+  wake_ask group{a.shard, {}};
+  for (int number = 0; number < 3; ++number) group.histories.push_back(a.history(number, me));
+  me->send(a.reading, contents_ask{a.shard});
+  me->send(a.reading, group);
+  me->send(a.reading, a.history(9, me));
+  WHEN("PostgreSQL answers") {
+    a.run();
+    const auto told = hear(me);
+    CHECK(told.histories.front() == order_stream(9));
+    CHECK(told.kinds == kinds{"history", "work", "history", "history", "history", "woken", "streams"});
+  }
+  WHEN("PostgreSQL is away for a while") {
+    bool away = true;
+    int tries = 0;
+    a.watch.before_streams = [&](shard_id, const auto&) {
+      ++tries;
+      if (away) throw storage_unavailable{"cannot connect"};
+    };
+    a.advance(2s);
+    CHECK(hear(me).histories.empty());
+    CHECK(tries <= 12);
+    away = false;
+    a.advance(1s);
+    const auto told = hear(me);
+    CHECK(told.histories.size() == 4);
+    CHECK(std::count(told.kinds.begin(), told.kinds.end(), "woken") == 1);
+  }
+  WHEN("PostgreSQL refuses one of them") {
+    a.watch.before_streams = [&](shard_id, const std::vector<stream_id>& streams) {
+      if (std::count(streams.begin(), streams.end(), order_stream(1)) > 0)
+        throw postgres::statement_error{"XX001", "invalid page in block 7"};
+    };
+    a.run();
+    const auto told = hear(me);
+    CHECK(told.histories.size() == 3);
+    CHECK(std::count(told.kinds.begin(), told.kinds.end(), "woken") == 1);
+  }
 }
 
 SCENARIO("whoever asks again and again while PostgreSQL is away is answered once, and one question at a time tries") {

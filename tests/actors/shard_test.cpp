@@ -6,6 +6,7 @@
 #include "actors/protocol/answer_handlers.hpp"
 #include "quiet_system.hpp"
 #include "runtime/address.hpp"
+#include "storage/event_codec.hpp"
 
 using namespace sb;
 using namespace sb::test;
@@ -18,16 +19,30 @@ const entity_key the_order = order_key({7}, "ORD1");
 /// Stores that it was asked, and answers.
 class one_who_notes final : public entity {
  public:
+  explicit one_who_notes(std::vector<predecessor>& all) : recoveries{all} {}
   bool replay(const event_record&, wall_ms, std::string&) override { return true; }
   bool restore(const stored_snapshot&, std::string&) override { return true; }
-  void recovered(turn&, predecessor) override {}
+  void recovered(turn&, predecessor former) override { recoveries.push_back(former); }
   void handle(const delivery& in, turn& now) override {
     now.record({"test.asked", 1, {}, {}, {}, "{}"});
     now.reply(in.head.from, order_answer{});
   }
   void committed(const clock_reading&, outputs&) override {}
   bool busy() const override { return false; }
+
+ private:
+  std::vector<predecessor>& recoveries;
 };
+
+stream_history one_row(const stream_id& stream) {
+  stream_history told{stream, std::nullopt, {}};
+  journal_row row;
+  row.stream = stream;
+  row.version = row.events = 1;
+  row.body = pack(std::vector{event_record{"test.asked", 1, {}, {}, {}, "{}"}});
+  told.rows.push_back(std::move(row));
+  return told;
+}
 
 /// A shard with one order, before a writer that keeps what it is asked until the test answers.
 struct shard_and_writer : quiet_system {
@@ -35,13 +50,20 @@ struct shard_and_writer : quiet_system {
   std::vector<stream_id> resolving;  ///< streams whose barrier is asked for
   std::vector<stream_id> forgotten;
   std::vector<answer> answers;
+  std::vector<predecessor> recoveries;  ///< what each entity was told of the one before it
   caf::actor the_shard;
+  bool opened = false;
+  bool barrier_passes = true;
+  int contents_asked = 0;
+  std::vector<history_ask> histories;  ///< asked for by name
+  std::vector<history_ask> group;      ///< asked for together, the last time
+  bool answers_histories = true;
 
-  shard_and_writer() {
+  explicit shard_and_writer(bool knows_contents = true, shard_rules rules = {}) {
     services.incarnations = std::make_shared<std::atomic<std::uint64_t>>(0);
     services.entities = std::make_shared<entity_counts>();
     services.router = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
-      caf::message_handler others{[](const shard_ready&) {}, [](const shard_open&) {}};
+      caf::message_handler others{[](const shard_ready&) {}, [this](const shard_open&) { opened = true; }};
       const take_answer keep_it = [this](std::uint64_t, answer&& told) { answers.push_back(std::move(told)); };
       return others.or_else(answer_handlers(keep_it));
     }));
@@ -54,20 +76,30 @@ struct shard_and_writer : quiet_system {
           },
           [this](const forget_ask& ask) { forgotten.insert(forgotten.end(), ask.streams.begin(), ask.streams.end()); }};
     }));
-    services.reader = keep(system.spawn([](caf::event_based_actor* self) -> caf::behavior {
-      return {[self](const contents_ask&) {
-                const auto asker = caf::actor_cast<caf::actor>(self->current_sender());
-                self->send(asker, contents_told{std::make_shared<stream_filter>(), {}});
+    services.reader = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const contents_ask&) { ++contents_asked; },
+              [this](const history_ask& ask) {
+                histories.push_back(ask);
+                if (answers_histories) tell_history(ask);
               },
-              [self](const history_ask& ask) {
-                auto empty = std::make_shared<stream_history>();
-                empty->stream = ask.stream;
-                self->send(ask.entity, history_told{std::move(empty)});
-              }};
+              [this](const wake_ask& ask) { group = ask.histories; }};
     }));
-    const entity_factory make = [](const entity_key&, std::uint64_t) { return std::make_unique<one_who_notes>(); };
-    the_shard = keep(system.spawn(shard, services, shard_of(the_order), shard_rules{}, make));
+    const entity_factory make = [this](const entity_key&, std::uint64_t) {
+      return std::make_unique<one_who_notes>(recoveries);
+    };
+    the_shard = keep(system.spawn(shard, services, shard_of(the_order), rules, make));
     run();
+    if (knows_contents) know({}, {});
+  }
+  void know(std::vector<entity_key> work, const std::vector<stream_id>& streams) {
+    caf::anon_send(the_shard, open_work_told{std::move(work)});
+    auto filter = std::make_shared<stream_filter>();
+    for (const auto& stream : streams) filter->insert(stream);
+    caf::anon_send(the_shard, streams_told{std::move(filter)});
+    run();
+  }
+  void tell_history(const history_ask& ask) {
+    caf::anon_send(ask.entity, history_told{std::make_shared<const stream_history>(one_row(ask.stream))});
   }
   void ask(const order_id& order = the_order.id) {
     envelope head;
@@ -239,5 +271,94 @@ SCENARIO("a shard's entities are counted while they have a place in it", "[shard
     caf::anon_send_exit(node.the_shard, caf::exit_reason::kill);
     node.run();
     THEN("none is left") { CHECK(node.counted(entity_kind::order) == 0); }
+  }
+}
+
+SCENARIO("a shard takes requests before it knows what it has stored", "[shard]") {
+  shard_and_writer node{false};
+  REQUIRE(node.opened);
+  CHECK(node.contents_asked == 1);
+  node.ask();
+  REQUIRE(node.histories.size() == 1);  // it may be stored
+  CHECK(node.histories.front().stream == stream_of(the_order));
+  CHECK(node.recoveries == std::vector{predecessor::lost});
+  REQUIRE(node.writing.size() == 1);
+  node.stored();
+  CHECK(node.answers.size() == 1);
+  WHEN("it knows, and another is asked for that was never stored") {
+    node.know({}, {stream_of(the_order)});
+    node.ask("ORD2");
+    THEN("no history is read") {
+      CHECK(node.histories.size() == 1);
+      CHECK(node.recoveries.back() == predecessor::none);
+    }
+  }
+  WHEN("it has retired when the shard learns what was stored before, and comes back") {
+    node.advance(4s);
+    REQUIRE(node.entities() == 0);
+    node.know({}, {});
+    node.ask();
+    THEN("its history is read, and it has missed nothing") {
+      CHECK(node.histories.size() == 2);
+      CHECK(node.recoveries.back() == predecessor::retired);
+    }
+  }
+}
+
+SCENARIO("what has open work is woken a group at a time", "[shard]") {
+  shard_rules rules;
+  rules.waking_max = 2;
+  shard_and_writer node{false, rules};
+  std::vector<entity_key> work;
+  for (const auto* id : {"ORD1", "ORD2", "ORD3", "ORD4", "ORD5"}) work.push_back(order_key(the_order.organization, id));
+  const auto names = [&] {
+    std::vector<order_id> out;
+    for (const auto& ask : node.group) out.push_back(key_of(ask.stream)->id);
+    return out;
+  };
+  const auto woken = [&] {
+    for (const auto& ask : std::exchange(node.group, {})) node.tell_history(ask);
+    caf::anon_send(node.the_shard, woken_told{});
+    node.run();
+  };
+  WHEN("nobody asks for any of it") {
+    node.know(work, {});
+    CHECK(names() == std::vector<order_id>{"ORD1", "ORD2"});
+    node.advance(1s);
+    CHECK(node.entities() == 2);
+    woken();
+    CHECK(names() == std::vector<order_id>{"ORD3", "ORD4"});
+    woken();
+    CHECK(names() == std::vector<order_id>{"ORD5"});
+    woken();
+    CHECK(node.group.empty());
+    CHECK(node.recoveries == std::vector(5, predecessor::lost));
+    CHECK(node.histories.empty());
+  }
+  WHEN("one of the group is asked for before its history has come") {
+    node.know(work, {});
+    node.ask("ORD2");
+    THEN("it need not wait for the group") {
+      REQUIRE(node.histories.size() == 1);
+      CHECK(node.writing.size() == 1);
+      CHECK(node.recoveries == std::vector{predecessor::lost});
+      node.ask("ORD2");
+      CHECK(node.histories.size() == 1);
+      woken();
+      CHECK(node.recoveries.size() == 2);  // and is begun once
+    }
+  }
+  WHEN("one that has not been woken yet is asked for") {
+    node.know(work, {});
+    node.ask("ORD3");
+    CHECK(node.recoveries == std::vector{predecessor::lost});
+    node.stored();
+    woken();
+    THEN("it is not woken again") { CHECK(names() == std::vector<order_id>{"ORD4", "ORD5"}); }
+  }
+  WHEN("one was asked for before its work was known") {
+    node.ask("ORD1");
+    node.know(work, {});
+    CHECK(names() == std::vector<order_id>{"ORD2", "ORD3"});
   }
 }
