@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <caf/all.hpp>
 
-#include "actors/protocol/answer_handlers.hpp"
 #include "actors/protocol/node_messages.hpp"
 #include "actors/protocol/type_ids.hpp"
 
@@ -55,10 +54,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::web::restart_in_tree)
 namespace sb::web {
 namespace {
 
-caf::behavior bridge(caf::event_based_actor* self, const node_services& services, const take_answer& take,
+caf::behavior bridge(caf::event_based_actor* self, const node_services& services,
                      const std::function<void(shard_id)>& gone, const std::function<void(shard_id)>& opened,
                      const std::function<void(boot_ms)>& leased) {
-  caf::message_handler own{
+  return {
       [gone](const shard_gone& in) { gone(in.shard); },
       [opened](const shard_open& in) { opened(in.shard); },
       [leased](const lease_told& in) { leased(in.until); },
@@ -81,7 +80,6 @@ caf::behavior bridge(caf::event_based_actor* self, const node_services& services
         return node;
       },
   };
-  return own.or_else(answer_handlers(take));
 }
 
 }  // namespace
@@ -96,11 +94,11 @@ caf::actor gateway::start(caf::event_based_actor* parent, const node_services& s
   };
   const std::function<void(boot_ms)> leased = [this](boot_ms until) { post_([this, until] { lease_until_ = until; }); };
   auto actor =
-      parent->spawn([=](caf::event_based_actor* self) { return bridge(self, services, take, gone, opened, leased); });
+      parent->spawn([=](caf::event_based_actor* self) { return bridge(self, services, gone, opened, leased); });
   // Known to the router only when the io thread is about to forget the former bridge's shards: what it tells comes
   // after.
   post_([this, services, actor] { connect(services, actor); });
-  caf::anon_send(services.router, gateway_ready{gateway_number, actor});
+  caf::anon_send(services.router, gateway_ready{gateway_number, actor, take});
   return actor;
 }
 
@@ -272,10 +270,7 @@ void gateway::ask(const entity_key& to, message body, const request_context& con
   waiting->unsent.emplace(std::move(head), std::move(body));
 }
 
-void gateway::send(envelope&& head, message&& body) {
-  std::visit([&](auto& alternative) { caf::anon_send(services_->router, std::move(head), std::move(alternative)); },
-             body);
-}
+void gateway::send(envelope&& head, message&& body) { services_->routes->send(std::move(head), std::move(body)); }
 
 void gateway::let_in() {
   if (!services_) return;

@@ -21,7 +21,7 @@ void perform(self_ptr self, settlement_outputs& out) {
       head.from = {settlement_gateway, 1};
       head.by.organization = ask->organization;
       head.causation = "settlement";
-      std::visit([&](auto& body) { self->send(state.services.router, std::move(head), std::move(body)); }, ask->what);
+      std::visit([&](auto& body) { state.services.routes->send(std::move(head), std::move(body)); }, ask->what);
     } else if (const auto* wanted = std::get_if<rows_wanted>(&item)) {
       const auto [reading, fresh] = state.reading.try_emplace(wanted->shard, now);
       if (!fresh && now.value - reading->second.value < read_patience_ms) continue;
@@ -52,7 +52,11 @@ caf::behavior settlement_actor(self_ptr self, node_services services, settlement
   state.core = std::make_unique<settlement>(settings.utc_offset_minutes, settings.facts_max, settings.pending_max,
                                             settings.retry_ms);
   const auto me = caf::actor_cast<caf::actor>(self);
-  self->send(state.services.router, gateway_ready{settlement_gateway, me});
+  const take_answer take = [weak = caf::actor_cast<caf::actor_addr>(self)](std::uint64_t, answer&& told) {
+    // What was refused is asked again by the tick.
+    if (auto* in = std::get_if<settled>(&told)) caf::anon_send(caf::actor_cast<caf::actor>(weak), std::move(*in));
+  };
+  self->send(state.services.router, gateway_ready{settlement_gateway, me, take});
   self->send(state.services.writer, follow_journal{me, shard_role::trade});
   self->send(state.services.claims, follow_shards{shard_role::trade, me});
   self->delayed_send(self, std::chrono::milliseconds{tick_ms}, tick{});
@@ -83,12 +87,11 @@ caf::behavior settlement_actor(self_ptr self, node_services services, settlement
           if (in.rows->size() >= 1'000) out.push_back(rows_wanted{in.shard, in.rows->back().seq});
         });
       },
-      [self](const requester&, const settled& in) {
+      [self](const settled& in) {
         drive(self, [&](settlement& core, settlement_outputs& out) {
           core.answered(in, self->state.services.clock().boot, out);
         });
       },
-      [](const requester&, const rejected&) {},  // asked again by the tick
       [](const shard_open&) {},
       [](const lease_told&) {},
       [self](tick) {

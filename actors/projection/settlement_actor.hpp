@@ -26,7 +26,7 @@ struct settlement_state {
   std::map<shard_id, boot_ms> reading;       ///< shards for which a read is out, since when
   std::map<shard_id, std::int64_t> cursors;  ///< moved, to be saved with the next tick
 };
-/// Its answers come back through the router under this gateway number; the edge's gateways begin at 1.
+/// It is answered under this gateway number; the edge's gateways begin at 1.
 constexpr std::uint32_t settlement_gateway = 0;
 
 caf::behavior settlement_actor(caf::stateful_actor<settlement_state>* self, node_services services,

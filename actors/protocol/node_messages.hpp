@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/protocol/route_table.hpp"
 #include "actors/protocol/tree_node.hpp"
 #include "runtime/address.hpp"
 #include "runtime/entity.hpp"
@@ -164,11 +165,12 @@ struct shard_ready {
 struct shard_open {
   shard_id shard = 0;
 };
-/// Answers with this gateway number go to `gateway`; it is also told shard_open,
-/// shard_gone and lease_told.
+/// Answers with this gateway number are given to `take`, on the thread of whoever answers, as long as the actor lives;
+/// it is told shard_open, shard_gone and lease_told.
 struct gateway_ready {
   std::uint32_t gateway = 0;
   caf::actor gateway_actor;
+  take_answer take;
 };
 /// No further requests from the edge.
 struct stop_requests {};

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "actors/protocol/route_table.hpp"
 #include "runtime/entity.hpp"
 
 namespace sb {
@@ -27,6 +28,7 @@ struct node_services {
   std::shared_ptr<std::atomic<std::uint64_t>>
       incarnations;                         ///< numbers for entities, new over restarts of the node too
   std::shared_ptr<entity_counts> entities;  ///< null: nobody counts
+  std::shared_ptr<route_table> routes;      ///< of this router
   caf::actor router;
   caf::actor writer;
   caf::actor reader;

@@ -27,13 +27,9 @@ void perform(self_ptr self, output& out) {
     void operator()(const hurry_out&) const {
       self->send(services.writer, hurry_ask{state.number, stream_of(guest.core.key())});
     }
-    void operator()(send_out& send) const {
-      std::visit([&](auto& body) { self->send(services.router, std::move(send.head), std::move(body)); }, send.body);
-    }
+    void operator()(send_out& send) const { services.routes->send(std::move(send.head), std::move(send.body)); }
     void operator()(broker_out& call) const { self->send(services.broker, std::move(call.call)); }
-    void operator()(reply_out& reply) const {
-      std::visit([&](auto& body) { self->send(services.router, reply.to, std::move(body)); }, reply.body);
-    }
+    void operator()(reply_out& reply) const { services.routes->answer(reply.to, std::move(reply.body)); }
     void operator()(const alarm_out& alarm) const {
       guest.alarms[alarm.id] = {services.clock().boot.value + alarm.after_ms};
     }
@@ -117,8 +113,7 @@ void retire(self_ptr self) {
 
 /// A shard holds back what is for an entity that it has asked to retire, so this cannot be; and an edge is answered.
 void refuse(self_ptr self, const envelope& head) {
-  if (head.from.request == 0) return;
-  self->send(self->state.services.router, head.from, rejected{rejection::shard_moved, "there is no entity here now"});
+  self->state.services.routes->refuse(head.from, rejection::shard_moved, "there is no entity here now");
 }
 
 template <class... Bodies>

@@ -14,39 +14,40 @@ using self_ptr = caf::stateful_actor<router_state>*;
 /// Beyond it the router fails: those after it in the tree start anew, and every working order asks the broker.
 constexpr std::size_t reports_max = 200'000;
 
-void refuse(self_ptr self, const requester& to, rejection why, const char* detail) {
-  if (to.request == 0) return;
-  const auto gateway = self->state.gateways.find(to.gateway);
-  if (gateway != self->state.gateways.end()) self->send(gateway->second, to, rejected{why, detail});
-}
-
-void to_shard(self_ptr self, caf::message content) {
+void pass_reports(self_ptr self) {
   auto& state = self->state;
-  const auto& head = content.get_as<envelope>(0);
-  if (state.services.clock().boot > state.lease_until) {
-    if (!content.match_element<broker_reported>(1)) {
-      return refuse(self, head.from, rejection::storage_unavailable, "this node could not renew its lease");
-    }
-    if (state.reports.size() >= reports_max) throw std::runtime_error{"too many reports of a time without a lease"};
-    return state.reports.push_back(std::move(content));
+  for (; !state.reports.empty() && state.services.routes->leased(); state.reports.pop_front()) {
+    auto& [head, report] = state.reports.front();
+    state.services.routes->pass_report(std::move(head), std::move(report));
   }
-  if (state.draining && head.from.request != 0 && head.from.gateway != 0) {
-    return refuse(self, head.from, rejection::draining, "this node is stopping");
-  }
-  const auto& shard = state.shards[static_cast<std::size_t>(shard_of(head.to))];
-  if (!shard) return refuse(self, head.from, rejection::shard_moved, "the shard is not running here now");
-  self->send(shard, std::move(content));
 }
 
-void to_gateway(self_ptr self, caf::message content) {
-  const auto to = content.get_as<requester>(0);
-  const auto gateway = self->state.gateways.find(to.gateway);
-  if (gateway == self->state.gateways.end()) return;
-  if (self->state.services.clock().boot > self->state.lease_until) {
-    // What it says was true under our lease; somebody else may know better by now.
-    return refuse(self, to, rejection::storage_unavailable, "this node could not renew its lease");
+template <class Told>
+void tell_gateways(self_ptr self, const Told& told) {
+  for (const auto& [number, gateway] : self->state.gateways) self->send(gateway, told);
+}
+
+void actor_ended(self_ptr self, const caf::actor_addr& who) {
+  auto& state = self->state;
+  for (auto entry = state.shards.begin(); entry != state.shards.end();) {
+    if (entry->second != who) {
+      ++entry;
+      continue;
+    }
+    const auto shard = entry->first;
+    entry = state.shards.erase(entry);
+    state.open.erase(shard);
+    state.services.routes->set_shard(shard, nullptr);
+    tell_gateways(self, shard_gone{shard, "the shard has ended"});
   }
-  self->send(gateway->second, std::move(content));
+  for (auto entry = state.gateways.begin(); entry != state.gateways.end();) {
+    if (entry->second != who) {
+      ++entry;
+      continue;
+    }
+    state.services.routes->remove_gateway(entry->first);
+    entry = state.gateways.erase(entry);
+  }
 }
 
 }  // namespace
@@ -54,59 +55,47 @@ void to_gateway(self_ptr self, caf::message content) {
 caf::behavior router(self_ptr self, node_services services) {
   self->state.services = std::move(services);
   self->state.vital = vitals{self->state.services.node + "/router", "service"};
-  self->set_default_handler([self](caf::scheduled_actor*, caf::message_view& view) -> caf::result<caf::message> {
-    self->state.vital.count();
-    auto content = view.move_content_to_message();
-    if (content.match_element<envelope>(0)) {
-      to_shard(self, std::move(content));
-    } else if (content.match_element<requester>(0)) {
-      to_gateway(self, std::move(content));
-    } else {
-      self->state.services.log(severity::warning, "router",
-                               "a message with neither envelope nor requester was dropped");
-    }
-    return caf::message{};
-  });
-  self->set_down_handler([self](caf::down_msg& down) {
-    auto& shards = self->state.shards;
-    for (std::size_t i = 0; i < shards.size(); ++i) {
-      if (shards[i] != down.source) continue;
-      shards[i] = nullptr;
-      self->state.open.erase(static_cast<shard_id>(i));
-      for (const auto& [number, gateway] : self->state.gateways) {
-        self->send(gateway, shard_gone{static_cast<shard_id>(i), "the shard has ended"});
-      }
-    }
-    std::erase_if(self->state.gateways, [&](const auto& entry) { return entry.second == down.source; });
-  });
+  self->state.services.routes->reports_to(caf::actor_cast<caf::actor>(self));
+  self->set_down_handler([self](caf::down_msg& down) { actor_ended(self, down.source); });
   return {
+      [self](envelope& head, broker_reported& report) {
+        auto& s = self->state;
+        s.vital.count();
+        if (s.reports.size() >= reports_max) throw std::runtime_error{"too many reports of a time without a lease"};
+        s.reports.emplace_back(std::move(head), std::move(report));
+        pass_reports(self);
+      },
       [self](const shard_ready& in) {
-        auto& entry = self->state.shards[static_cast<std::size_t>(in.shard)];
-        if (entry) {  // its end has not been heard of yet: what was out with it is not answered any more
-          self->state.open.erase(in.shard);
-          for (const auto& [number, gateway] : self->state.gateways)
-            self->send(gateway, shard_gone{in.shard, "the shard was replaced"});
+        auto& s = self->state;
+        s.vital.count();
+        auto& runs = s.shards[in.shard];
+        s.services.routes->set_shard(in.shard, in.shard_actor);
+        if (runs) {  // its end has not been heard of yet: what was out with it is not answered any more
+          s.open.erase(in.shard);
+          tell_gateways(self, shard_gone{in.shard, "the shard was replaced"});
         }
-        entry = in.shard_actor;
+        runs = in.shard_actor;
         self->monitor(in.shard_actor);
       },
       [self](const gateway_ready& in) {
-        self->state.gateways[in.gateway] = in.gateway_actor;
+        auto& s = self->state;
+        s.gateways[in.gateway] = in.gateway_actor;
+        s.services.routes->set_gateway(in.gateway, in.take);
         self->monitor(in.gateway_actor);
-        for (const auto shard : self->state.open) self->send(in.gateway_actor, shard_open{shard});
-        self->send(in.gateway_actor, lease_told{self->state.lease_until});
+        for (const auto shard : s.open) self->send(in.gateway_actor, shard_open{shard});
+        self->send(in.gateway_actor, lease_told{s.lease_until});
       },
       [self](const shard_open& in) {
         self->state.open.insert(in.shard);
-        for (const auto& [number, gateway] : self->state.gateways) self->send(gateway, in);
+        tell_gateways(self, in);
       },
       [self](const lease_told& in) {
         self->state.lease_until = in.until;
-        // Those that find the lease gone again are kept again, in their order.
-        for (auto& report : std::exchange(self->state.reports, {})) to_shard(self, std::move(report));
-        for (const auto& [number, gateway] : self->state.gateways) self->send(gateway, in);
+        self->state.services.routes->set_lease(in.until);
+        pass_reports(self);
+        tell_gateways(self, in);
       },
-      [self](stop_requests) { self->state.draining = true; },
+      [self](stop_requests) { self->state.services.routes->drain(); },
       [self](const tree_ask& ask) { return self->state.vital.describe(self, ask, self->state.services.clock().boot); },
   };
 }

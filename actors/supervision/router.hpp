@@ -1,5 +1,4 @@
 #pragma once
-#include <array>
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <deque>
@@ -11,21 +10,20 @@
 
 namespace sb {
 
-/// The one address that everybody may hold. Knows which actor runs a shard now and which gateway waits for an answer;
-/// holds nothing else. Forwards (envelope, X) to the shard of envelope.to and (requester, X) to the gateway, for any X.
-/// Past the lease it passes nothing on: requests are refused, effects and answers are dropped. A report of the broker,
-/// which nobody repeats, is kept until the lease is back; a shard that is opened anew asks the broker itself.
+/// Keeps the node's table of routes: hears which actor runs a shard, who waits for answers and until when the lease is,
+/// and tells the gateways. Reports of the broker of a time without a lease wait here, in their order; a shard that is
+/// opened anew asks the broker itself.
 struct router_state {
   static inline const char* name = "router";
   node_services services;
   vitals vital;
-  std::array<caf::actor, shard_count> shards;
+  std::map<shard_id, caf::actor> shards;
   std::map<std::uint32_t, caf::actor> gateways;
   std::set<shard_id> open;
   boot_ms lease_until;
-  std::deque<caf::message> reports;  ///< of the broker, in their order, of a time without a lease
-  bool draining = false;
+  std::deque<std::pair<envelope, broker_reported>> reports;
 };
+/// Writes `services.routes`, of which it is the only writer.
 caf::behavior router(caf::stateful_actor<router_state>* self, node_services services);
 
 }  // namespace sb

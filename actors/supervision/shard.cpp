@@ -49,7 +49,7 @@ void keep_ticking(self_ptr self) {
 }
 
 void refuse(self_ptr self, const requester& to, rejection why, std::string detail) {
-  if (to.request != 0) self->send(self->state.services.router, to, rejected{why, std::move(detail)});
+  self->state.services.routes->answer(to, rejected{why, std::move(detail)});
 }
 
 void hold(self_ptr self, shard_state::slot& entry, caf::message content) {

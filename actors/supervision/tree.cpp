@@ -66,7 +66,11 @@ supervisor_spec control_tree(const std::shared_ptr<node_tree>& n) {
       restart_strategy::rest_for_one,
       p.root,
       {
-          {"router", [n, &s](parent self) { return s.router = self->spawn(router, s); }},
+          {"router",
+           [n, &s](parent self) {
+             s.routes = std::make_shared<route_table>(s.clock);
+             return s.router = self->spawn(router, s);
+           }},
           {"journal/writer",
            [n, &s, &p](parent self) {
              return s.writer = start_apart(self, p, writer, s, p.writer, p.connect, p.appended);

@@ -56,9 +56,7 @@ void send_to_order(self_ptr self, const entity_key& order, message body, request
   head.from = from;
   head.by.organization = order.organization;
   head.causation = "broker";
-  std::visit(
-      [&](auto& alternative) { self->send(self->state.services.router, std::move(head), std::move(alternative)); },
-      body);
+  self->state.services.routes->send(std::move(head), std::move(body));
 }
 
 /// An order as the broker's book has it now, all fills included; nullopt when there is none under this number.
@@ -128,7 +126,7 @@ std::string filled_order(const paper_broker& broker, const order_id& id, const s
 
 void answer_fill(self_ptr self, const broker_state::asked& asked, const external_fill_answer& told) {
   const auto refuse = [&](rejection why, const char* detail) {
-    self->send(self->state.services.router, asked.fill_for, rejected{why, detail});
+    self->state.services.routes->answer(asked.fill_for, rejected{why, detail});
   };
   if (const auto* fill = std::get_if<broker::fill>(&told)) {
     broker_reported report;
@@ -247,7 +245,7 @@ bool turned_away(self_ptr self, const paper_input& input, boot_ms now) {
   if (asked.fill_for.request != 0) {
     auto why = fill_refused(state, asked.order, now);
     if (!why) return false;
-    self->send(state.services.router, asked.fill_for, *std::move(why));
+    state.services.routes->answer(asked.fill_for, *std::move(why));
   } else {
     const char* const why = refused_at_the_door(state, asked, now);
     if (why == nullptr) return false;
@@ -324,7 +322,7 @@ void take_call(self_ptr self, const broker_call& call) {
 void take_fill(self_ptr self, const paper_fill& in) {
   auto& state = self->state;
   const auto now = state.services.clock().boot;
-  const auto refuse = [&](rejected why) { self->send(state.services.router, in.from, std::move(why)); };
+  const auto refuse = [&](rejected why) { state.services.routes->answer(in.from, std::move(why)); };
   if (now > state.lease_until) return refuse(no_lease());  // its book may be of long ago
   const auto orders = state.desk->broker().orders_with_id(in.order);
   if (orders.empty()) return refuse({rejection::not_found, "the broker has no such order"});

@@ -56,7 +56,7 @@ caf::behavior market_data(self_ptr self, node_services services, std::shared_ptr
         auto& s = self->state;
         s.vital.count();
         const auto found = s.last.find({ask.exchange, ask.symbol});
-        self->send(s.services.router, ask.from, found == s.last.end() ? price_answer{} : found->second);
+        s.services.routes->answer(ask.from, found == s.last.end() ? price_answer{} : found->second);
       },
       [self](const tree_ask& ask) { return self->state.vital.describe(self, ask, self->state.services.clock().boot); },
   };

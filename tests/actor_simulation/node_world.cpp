@@ -7,7 +7,6 @@
 #include <fstream>
 #include <iterator>
 
-#include "actors/protocol/answer_handlers.hpp"
 #include "actors/protocol/order_key.hpp"
 #include "actors/supervision/supervisor.hpp"
 #include "actors/trade/brokers/paper_log.hpp"
@@ -131,7 +130,8 @@ node_plan node_world::plan() {
   p.projected = {};
   p.start_gateway = [this](caf::event_based_actor* parent, const node_services& services) {
     auto actor = parent->spawn([this, services](caf::event_based_actor* self) { return edge(self, services); });
-    caf::anon_send(services.router, gateway_ready{1, actor});
+    const take_answer tell = [this](std::uint64_t number, answer&& told) { take(number, std::move(told)); };
+    caf::anon_send(services.router, gateway_ready{1, actor, tell});
     return actor;
   };
   p.root = {config_.root_restarts, 60'000};
@@ -142,10 +142,8 @@ node_plan node_world::plan() {
 
 caf::behavior node_world::edge(caf::event_based_actor*, const node_services&) {
   open_.clear();
-  const take_answer tell = [this](std::uint64_t number, answer&& told) { take(number, std::move(told)); };
-  caf::message_handler others{[this](const shard_open& in) { open_[in.shard] = true; },
-                              [this](const shard_gone& in) { open_.erase(in.shard); }, [](const lease_told&) {}};
-  return others.or_else(answer_handlers(tell));
+  return {[this](const shard_open& in) { open_[in.shard] = true; },
+          [this](const shard_gone& in) { open_.erase(in.shard); }, [](const lease_told&) {}};
 }
 
 void node_world::start_node() {
@@ -343,7 +341,8 @@ std::uint64_t node_world::ask(request::verb what, std::size_t of, entity_key to,
   head.by.organization = to.organization;
   head.by.user = trader;
   head.to = std::move(to);
-  std::visit([&](auto& one) { caf::anon_send(tree_->services.router, std::move(head), std::move(one)); }, body);
+  // A node that has only just begun hears nothing.
+  if (const auto& routes = tree_->services.routes) routes->send(std::move(head), std::move(body));
   return number;
 }
 

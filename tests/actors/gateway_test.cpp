@@ -17,7 +17,7 @@ web::admission_limits with_credits(const web::credit_limits& credits) {
   return limits;
 }
 
-/// A gateway on the test's thread, before services and a router that take everything and answer nothing.
+/// A gateway on the test's thread, before services and shards that take everything and answer nothing.
 class silent_world {
  public:
   explicit silent_world(const web::admission_limits& limits)
@@ -27,10 +27,14 @@ class silent_world {
         if (view.content().match_element<envelope>(0)) sent_.push_back(view.content().get_as<envelope>(0).from.request);
         return caf::message{};
       });
-      return {[](const price_query&) {}, [](const paper_fill&) {}};
+      return {[](const price_query&) {}, [](const paper_fill&) {},
+              [this](const gateway_ready& in) { take_ = in.take; }};
     };
     auto services = node.services;
     services.router = services.market = services.broker = silent_ = node.system.spawn(silent);
+    services.routes = std::make_shared<route_table>(services.clock);
+    services.routes->set_lease({services.clock().boot.value + 1'000'000'000});
+    for (shard_id shard = 0; shard < shard_count; ++shard) services.routes->set_shard(shard, silent_);
     parent_ = node.system.spawn([this, services](caf::event_based_actor* self) -> caf::behavior {
       bridges_.push_back(edge_.start(self, services));
       return {[this, self, services](int) { bridges_.push_back(edge_.start(self, services)); }};
@@ -80,18 +84,19 @@ class silent_world {
     now_.value += ms;
     edge_.on_tick();
   }
-  /// From the router; requests are counted from 1.
-  template <class... Parts>
-  void tell(Parts... parts) {
-    caf::anon_send(bridges_.back(), parts...);
+  /// From the router.
+  void tell(const shard_gone& gone) {
+    caf::anon_send(bridges_.back(), gone);
     node.settle_down();
   }
+  /// Requests are counted from 1.
+  void told(std::uint64_t number, answer what) { take_(number, std::move(what)); }
   void restart_bridge() {
     caf::anon_send(parent_, 1);
     node.settle_down();
   }
 
-  /// Requests that the router has got, in their order.
+  /// Requests that the shards have got, in their order.
   const std::vector<std::uint64_t>& sent() {
     node.settle_down();
     return sent_;
@@ -102,6 +107,7 @@ class silent_world {
   int timed_out = 0;
 
  private:
+  take_answer take_;
   web::entity_port::on_answer note() {
     return [this](answer&& told) {
       const auto* why = std::get_if<rejected>(&told);
@@ -144,7 +150,7 @@ SCENARIO("what a client no longer waits for keeps its credit until its shard has
   CHECK(world.in_flight() == 2);  // a service answers for what waits there by itself
   CHECK(world.taken(&silent_world::order) == 0);
   WHEN("the shard answers one of them at last") {
-    world.tell(requester{1, 2}, rejected{rejection::deadline_passed, {}});
+    world.told(2, rejected{rejection::deadline_passed, {}});
     THEN("there is room for one") { CHECK(world.taken(&silent_world::order) == 1); }
   }
   WHEN("the shard is gone") {
@@ -165,15 +171,15 @@ SCENARIO("what the core has no room for is sent when there is", "[credit]") {
   world.order();
   REQUIRE(world.sent() == numbers{1});
   WHEN("the first one is stored") {
-    world.tell(requester{1, 1}, order_stored{});
+    world.told(1, order_stored{});
     THEN("the second one is sent") { CHECK(world.sent() == numbers{1, 2}); }
     THEN("the first one's end makes no room twice") {
-      world.tell(requester{1, 1}, order_answer{});
+      world.told(1, order_answer{});
       CHECK(world.sent() == numbers{1, 2});
     }
   }
   WHEN("the first one is answered") {
-    world.tell(requester{1, 1}, rejected{rejection::not_found, {}});
+    world.told(1, rejected{rejection::not_found, {}});
     THEN("the second one is sent") { CHECK(world.sent() == numbers{1, 2}); }
   }
   WHEN("the first one takes long") {
@@ -183,7 +189,7 @@ SCENARIO("what the core has no room for is sent when there is", "[credit]") {
   }
   WHEN("it was not the third one's turn in time") {
     world.advance(240);
-    world.tell(requester{1, 1}, rejected{rejection::not_found, {}});
+    world.told(1, rejected{rejection::not_found, {}});
     world.advance(760);
     THEN("it is refused, nothing was done, and its credit is back") {
       CHECK(world.sent() == numbers{1, 2});
@@ -213,8 +219,7 @@ SCENARIO("who wants more than his turn has it again when his order is answered",
   silent_world world{limits};
   using numbers = std::vector<std::uint64_t>;
   for (std::int64_t other = 1; other <= 3; ++other) world.ask({900 + other}, get_order{});
-  for (std::uint64_t request = 1; request <= 3; ++request)
-    world.tell(requester{1, request}, rejected{rejection::not_found, {}});
+  for (std::uint64_t request = 1; request <= 3; ++request) world.told(request, rejected{rejection::not_found, {}});
   world.ask(virtual_node::trader, place_order{});
   world.ask(virtual_node::trader, place_order{});
   const numbers first{1, 2, 3, 4};
@@ -223,11 +228,11 @@ SCENARIO("who wants more than his turn has it again when his order is answered",
   order_answer told;
   told.order.status = order_status::pending_new;
   WHEN("the first one is stored") {
-    world.tell(requester{1, 4}, order_stored{});
+    world.told(4, order_stored{});
     REQUIRE(world.sent() == first);
     THEN("the second one is sent when the first one is answered") {
       told.order.status = order_status::filled;
-      world.tell(requester{1, 4}, told);
+      world.told(4, told);
       CHECK(world.sent() == both);
     }
     THEN("it is sent when that takes long") {
@@ -250,7 +255,7 @@ SCENARIO("who wants more than his turn has it again when his order is answered",
     }
   }
   WHEN("the first one is answered when it is stored") {
-    world.tell(requester{1, 4}, told);
+    world.told(4, told);
     THEN("the second one waits all the same") {
       CHECK(world.sent() == first);
       world.advance(10);
@@ -259,7 +264,7 @@ SCENARIO("who wants more than his turn has it again when his order is answered",
   }
   WHEN("the first one had been placed before") {
     told.replayed = true;
-    world.tell(requester{1, 4}, told);
+    world.told(4, told);
     THEN("the second one is sent at once") { CHECK(world.sent() == both); }
   }
 }
@@ -269,13 +274,13 @@ TEST_CASE("a look at an order that is on its way holds up nothing", "[credit]") 
   limits.core = {2, 2, 2, 25};
   silent_world world{limits};
   world.ask({901}, get_order{});
-  world.tell(requester{1, 1}, rejected{rejection::not_found, {}});
+  world.told(1, rejected{rejection::not_found, {}});
   world.ask(virtual_node::trader, get_order{});
   world.ask(virtual_node::trader, place_order{});
   REQUIRE(world.sent() == std::vector<std::uint64_t>{1, 2});
   order_answer told;
   told.order.status = order_status::pending_new;
-  world.tell(requester{1, 2}, told);
+  world.told(2, told);
   CHECK(world.sent() == std::vector<std::uint64_t>{1, 2, 3});
 }
 

@@ -44,6 +44,14 @@ struct quiet_system {
     for (const auto& actor : actors) caf::anon_send_exit(actor, caf::exit_reason::kill);
     run();
   }
+  /// Every shard is this actor, and what is answered under gateway number 1 goes to `take`.
+  void route_to(
+      const caf::actor& everything, const take_answer& take = [](std::uint64_t, answer&&) {}) {
+    services.routes = std::make_shared<route_table>(services.clock);
+    services.routes->set_lease({boot() + 1'000'000'000});
+    for (shard_id shard = 0; shard < shard_count; ++shard) services.routes->set_shard(shard, everything);
+    services.routes->set_gateway(1, take);
+  }
   quiet_system(const quiet_system&) = delete;
   quiet_system& operator=(const quiet_system&) = delete;
 

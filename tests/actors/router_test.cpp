@@ -12,78 +12,168 @@ using namespace sb;
 using namespace sb::test;
 using namespace std::chrono_literals;
 
-SCENARIO("a report of the broker that meets a lapsed lease reaches its order when the lease is back") {
-  quiet_system node;
-  const auto routing = node.keep(node.system.spawn(router, node.services));
-  const auto order = order_key({7}, "ORD1");
+namespace {
+
+const entity_key the_order = order_key({7}, "ORD1");
+
+/// A router with one shard, which notes what reaches it, and one gateway.
+struct routed_node : quiet_system {
   std::vector<std::int64_t> reports;
   std::size_t probes = 0;
-  const auto shard = node.keep(node.system.spawn([&](caf::event_based_actor*) -> caf::behavior {
-    return {[&](const envelope&, const broker_reported& told) { reports.push_back(told.report); },
-            [&](const envelope&, const probe_order&) { ++probes; }};
-  }));
-  caf::anon_send(routing, shard_ready{shard_of(order), shard});
-  caf::anon_send(routing, lease_told{{node.boot() - 1}});
-  envelope head;
-  head.to = order;
-  const auto report = [&](std::int64_t number) {
-    broker_reported told;
-    told.report = number;
-    caf::anon_send(routing, head, told);
-  };
-  report(1);
-  report(2);
-  caf::anon_send(routing, head, probe_order{});
+  std::size_t asked = 0;
+  std::vector<std::pair<std::uint64_t, rejection>> told;  ///< `none`: the order itself
+  std::vector<shard_id> gone;
+  caf::actor routing;
+  caf::actor gateway;
+
+  routed_node() {
+    services.routes = std::make_shared<route_table>(services.clock);
+    routing = keep(system.spawn(router, services));
+    run();
+    gateway = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[](const lease_told&) {}, [](const shard_open&) {},
+              [this](const shard_gone& in) { gone.push_back(in.shard); }};
+    }));
+    const take_answer take = [this](std::uint64_t request, answer&& body) {
+      const auto* why = std::get_if<rejected>(&body);
+      told.emplace_back(request, why == nullptr ? rejection::none : why->why);
+    };
+    caf::anon_send(routing, gateway_ready{1, gateway, take});
+    run();
+  }
+  caf::actor start_shard() {
+    auto shard = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const envelope&, const broker_reported& in) { reports.push_back(in.report); },
+              [this](const envelope&, const probe_order&) { ++probes; },
+              [this](const envelope&, const get_order&) { ++asked; }};
+    }));
+    caf::anon_send(routing, shard_ready{shard_of(the_order), shard});
+    run();
+    return shard;
+  }
+  void lease(std::int64_t for_ms) {
+    caf::anon_send(routing, lease_told{{boot() + for_ms}});
+    run();
+  }
+  void say(message body, requester from = {}) {
+    envelope head;
+    head.to = the_order;
+    head.from = from;
+    services.routes->send(head, std::move(body));
+  }
+  void report(std::int64_t number) {
+    broker_reported body;
+    body.report = number;
+    say(body);
+  }
+};
+
+using answers = std::vector<std::pair<std::uint64_t, rejection>>;
+using numbers = std::vector<std::int64_t>;
+
+}  // namespace
+
+SCENARIO("a report of the broker that meets a lapsed lease reaches its order when the lease is back", "[lease]") {
+  routed_node node;
+  node.start_shard();
+  node.lease(-1);
+  node.report(1);
+  node.report(2);
+  node.say(probe_order{});
   node.run();
-  REQUIRE(reports.empty());
+  REQUIRE(node.reports.empty());
 
   WHEN("a beat tells of a lease that is still over") {
-    caf::anon_send(routing, lease_told{{node.boot() - 1}});
-    node.run();
-    THEN("they are kept") { REQUIRE(reports.empty()); }
+    node.lease(-1);
+    THEN("they are kept") { CHECK(node.reports.empty()); }
   }
   WHEN("the lease is back") {
-    caf::anon_send(routing, lease_told{{node.boot() + 5'000}});
-    report(3);
+    node.lease(5'000);
+    node.report(3);
     node.run();
     THEN("they come in their order and once; what its sender repeats was dropped") {
-      REQUIRE(reports == std::vector<std::int64_t>{1, 2, 3});
-      REQUIRE(probes == 0);
+      CHECK(node.reports == numbers{1, 2, 3});
+      CHECK(node.probes == 0);
     }
+  }
+  WHEN("the lease is back, and the router has not come to the last of them") {
+    node.report(3);
+    node.services.routes->set_lease({node.boot() + 5'000});
+    node.report(4);
+    node.run();
+    THEN("the next one does not overtake it") { CHECK(node.reports == numbers{1, 2, 3, 4}); }
   }
 }
 
-SCENARIO("the router passes nothing on past the lease, neither a request nor an answer", "[lease]") {
+SCENARIO("nothing leaves past the lease, neither a request nor an answer", "[lease]") {
   const bool valid = GENERATE(true, false);  // in the lease's last millisecond, or one later
-  quiet_system node;
-  const auto routing = node.keep(node.system.spawn(router, node.services));
-  const auto order = order_key({7}, "ORD1");
-  std::size_t asked = 0;
-  std::vector<std::pair<std::uint64_t, rejection>> told;  // `none`: the order itself
-  const auto shard = node.keep(node.system.spawn(
-      [&](caf::event_based_actor*) -> caf::behavior { return {[&](const envelope&, const get_order&) { ++asked; }}; }));
-  const auto gateway = node.keep(node.system.spawn([&](caf::event_based_actor*) -> caf::behavior {
-    return {[](const lease_told&) {},
-            [&](const requester& to, const order_answer&) { told.emplace_back(to.request, rejection::none); },
-            [&](const requester& to, const rejected& why) { told.emplace_back(to.request, why.why); }};
-  }));
-  caf::anon_send(routing, gateway_ready{1, gateway});
-  caf::anon_send(routing, shard_ready{shard_of(order), shard});
-  caf::anon_send(routing, lease_told{{node.boot() + 500}});
-  node.run();
-  envelope head;
-  head.to = order;
-  head.from = {1, 5};
-  caf::anon_send(routing, head, get_order{});
-  caf::anon_send(routing, requester{1, 4}, order_answer{});
+  routed_node node;
+  node.start_shard();
+  node.lease(500);
   node.stop_for(valid ? 500ms : 501ms);
+  node.say(get_order{}, {1, 5});
+  node.services.routes->answer({1, 4}, order_answer{});
   node.run();
-  using answers = std::vector<std::pair<std::uint64_t, rejection>>;
   if (valid) {
-    CHECK(asked == 1);
-    CHECK(told == answers{{4, rejection::none}});
+    CHECK(node.asked == 1);
+    CHECK(node.told == answers{{4, rejection::none}});
   } else {
-    CHECK(asked == 0);
-    CHECK(told == answers{{5, rejection::storage_unavailable}, {4, rejection::storage_unavailable}});
+    CHECK(node.asked == 0);
+    CHECK(node.told == answers{{5, rejection::storage_unavailable}, {4, rejection::storage_unavailable}});
   }
+}
+
+SCENARIO("a request for a shard that does not run here is refused") {
+  routed_node node;
+  node.lease(5'000);
+  node.say(get_order{}, {1, 1});
+  CHECK(node.told == answers{{1, rejection::shard_moved}});
+  const auto shard = node.start_shard();
+  node.say(get_order{}, {1, 2});
+  node.run();
+  CHECK(node.asked == 1);
+  WHEN("it ends") {
+    caf::anon_send_exit(shard, caf::exit_reason::kill);
+    node.run();
+    CHECK(node.gone == std::vector{shard_of(the_order)});
+    node.say(get_order{}, {1, 3});
+    CHECK(node.told.back() == std::pair{std::uint64_t{3}, rejection::shard_moved});
+  }
+  WHEN("another takes its place before its end is heard of") {
+    node.start_shard();
+    CHECK(node.gone == std::vector{shard_of(the_order)});
+    caf::anon_send_exit(shard, caf::exit_reason::kill);
+    node.run();
+    node.say(get_order{}, {1, 3});
+    node.run();
+    CHECK(node.gone.size() == 1);
+    CHECK(node.asked == 2);
+  }
+}
+
+SCENARIO("a node that drains takes no request of the edge, and answers those that it took") {
+  routed_node node;
+  node.start_shard();
+  node.lease(5'000);
+  caf::anon_send(node.routing, stop_requests{});
+  node.run();
+  node.say(get_order{}, {1, 1});
+  node.say(probe_order{});
+  node.say(get_order{}, {0, 1});  // settlement's
+  node.services.routes->answer({1, 4}, order_answer{});
+  node.run();
+  CHECK(node.told == answers{{1, rejection::draining}, {4, rejection::none}});
+  CHECK(node.probes == 1);
+  CHECK(node.asked == 1);
+}
+
+SCENARIO("nobody is answered under the number of a gateway that has ended") {
+  routed_node node;
+  node.lease(5'000);
+  caf::anon_send_exit(node.gateway, caf::exit_reason::kill);
+  node.run();
+  node.services.routes->answer({1, 4}, order_answer{});
+  node.say(get_order{}, {1, 5});
+  node.run();
+  CHECK(node.told.empty());
 }

@@ -3,7 +3,6 @@
 #include <caf/all.hpp>
 #include <catch2/catch.hpp>
 
-#include "actors/protocol/answer_handlers.hpp"
 #include "quiet_system.hpp"
 #include "runtime/address.hpp"
 #include "storage/event_codec.hpp"
@@ -63,10 +62,9 @@ struct shard_and_writer : quiet_system {
     services.incarnations = std::make_shared<std::atomic<std::uint64_t>>(0);
     services.entities = std::make_shared<entity_counts>();
     services.router = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
-      caf::message_handler others{[](const shard_ready&) {}, [this](const shard_open&) { opened = true; }};
-      const take_answer keep_it = [this](std::uint64_t, answer&& told) { answers.push_back(std::move(told)); };
-      return others.or_else(answer_handlers(keep_it));
+      return {[](const shard_ready&) {}, [this](const shard_open&) { opened = true; }};
     }));
+    route_to({}, [this](std::uint64_t, answer&& told) { answers.push_back(std::move(told)); });
     services.writer = keep(system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
       return {
           [this, self](const write_ask&) { writing.push_back(caf::actor_cast<caf::actor>(self->current_sender())); },

@@ -3,7 +3,6 @@
 #include <caf/all.hpp>
 #include <chrono>
 
-#include "actors/protocol/answer_handlers.hpp"
 #include "actors/protocol/order_key.hpp"
 
 namespace sb::test {
@@ -43,6 +42,7 @@ virtual_node::virtual_node()
     log.push_back(who + ": " + what);
   };
   services.incarnations = std::make_shared<std::atomic<std::uint64_t>>(0);
+  services.routes = std::make_shared<route_table>(services.clock);
   services.router = system.spawn(router, services);
 
   writer_settings writing;
@@ -68,13 +68,12 @@ virtual_node::virtual_node()
   services.broker = system.spawn([this](caf::event_based_actor*) -> caf::behavior {
     return {[this](const broker_call& call) { broker_calls.push_back(call); }};
   });
-  const auto edge = system.spawn([this](caf::event_based_actor*) -> caf::behavior {
-    caf::message_handler others{[](const shard_open&) {}, [](const shard_gone&) {}, [](const lease_told&) {}};
-    const take_answer keep = [this](std::uint64_t request, answer&& told) {
-      answers[request].push_back(std::move(told));
-    };
-    return others.or_else(answer_handlers(keep));
+  const auto edge = system.spawn([](caf::event_based_actor*) -> caf::behavior {
+    return {[](const shard_open&) {}, [](const shard_gone&) {}, [](const lease_told&) {}};
   });
+  const take_answer keep = [this](std::uint64_t request, answer&& told) {
+    answers[request].push_back(std::move(told));
+  };
   all_ = {services.router, services.writer, services.reader, services.broker, edge};
   settle_down();
 
@@ -86,7 +85,7 @@ virtual_node::virtual_node()
   }
   caf::anon_send(services.writer, own);
   caf::anon_send(services.router, lease_told{{now().boot.value + 1'000'000'000}});
-  caf::anon_send(services.router, gateway_ready{1, edge});
+  caf::anon_send(services.router, gateway_ready{1, edge, keep});
   settle_down();
   for (const auto role : {shard_role::user, shard_role::trade}) spawn_shard(role);
   settle_down();
@@ -136,15 +135,14 @@ std::uint64_t virtual_node::ask(const entity_key& to, message body) {
   head.by.organization = organization;
   head.by.user = trader;
   head.correlation = "test";
-  std::visit([&](auto& alternative) { caf::anon_send(services.router, std::move(head), std::move(alternative)); },
-             body);
+  services.routes->send(std::move(head), std::move(body));
   return request;
 }
 
 void virtual_node::broker_says(const order_id& order, broker_answered told) {
   envelope head;
   head.to = order_key(organization, order);
-  caf::anon_send(services.router, std::move(head), std::move(told));
+  services.routes->send(std::move(head), std::move(told));
   settle_down();
 }
 
