@@ -54,13 +54,17 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::web::restart_in_tree)
 namespace sb::web {
 namespace {
 
+/// `leased` is the first thing that the router says, and then the table of routes has the gateway.
 caf::behavior bridge(caf::event_based_actor* self, const node_services& services,
-                     const std::function<void(shard_id)>& gone, const std::function<void(shard_id)>& opened,
-                     const std::function<void(boot_ms)>& leased) {
+                     const std::function<void(const caf::actor&)>& connected, const std::function<void(shard_id)>& gone,
+                     const std::function<void(shard_id)>& opened, const std::function<void(boot_ms)>& leased) {
   return {
       [gone](const shard_gone& in) { gone(in.shard); },
       [opened](const shard_open& in) { opened(in.shard); },
-      [leased](const lease_told& in) { leased(in.until); },
+      [self, connected, leased, first = true](const lease_told& in) mutable {
+        if (std::exchange(first, false)) connected(caf::actor_cast<caf::actor>(self));
+        leased(in.until);
+      },
       [self](const describe_tree& ask) {
         self->request(ask.root, std::chrono::seconds{3}, tree_ask{ask.now})
             .then([done = ask.done](tree_node& told) { done(std::move(told)); },
@@ -93,11 +97,11 @@ caf::actor gateway::start(caf::event_based_actor* parent, const node_services& s
     post_([this, shard] { shard_opened(shard); });
   };
   const std::function<void(boot_ms)> leased = [this](boot_ms until) { post_([this, until] { lease_until_ = until; }); };
-  auto actor =
-      parent->spawn([=](caf::event_based_actor* self) { return bridge(self, services, gone, opened, leased); });
-  // Known to the router only when the io thread is about to forget the former bridge's shards: what it tells comes
-  // after.
-  post_([this, services, actor] { connect(services, actor); });
+  const std::function<void(const caf::actor&)> connected = [this, services](const caf::actor& actor) {
+    post_([this, services, actor] { connect(services, actor); });
+  };
+  auto actor = parent->spawn(
+      [=](caf::event_based_actor* self) { return bridge(self, services, connected, gone, opened, leased); });
   caf::anon_send(services.router, gateway_ready{gateway_number, actor, take});
   return actor;
 }

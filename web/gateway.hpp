@@ -25,8 +25,9 @@ class gateway final : public entity_port {
   gateway(const admission_limits& limits, std::function<boot_ms()> clock,
           std::function<void(std::function<void()>)> post);
 
-  /// Called by the supervision tree on an actor's thread: a new actor that takes the answers, wired to `services`. What
-  /// was out under a former one is answered with storage_unavailable.
+  /// Called by the supervision tree on an actor's thread: a new actor that hears what the router says, wired to
+  /// `services`. What was out under a former one is answered with storage_unavailable once it has heard the first of
+  /// it.
   caf::actor start(caf::event_based_actor* parent, const node_services& services);
   /// The root of the tree, for supervision() and restart_actor().
   void set_root(caf::actor root) { root_ = std::move(root); }

@@ -175,7 +175,8 @@ void read_group(reader_ptr self, const std::vector<history_ask>& asks) {
   for (const auto& ask : asks) streams.push_back(ask.stream);
   auto histories = state.store->read_streams(asks.front().shard, streams, state.deadline);
   for (std::size_t i = 0; i < asks.size(); ++i) {
-    self->send(asks[i].entity, history_told{std::make_shared<const stream_history>(std::move(histories.at(i)))});
+    auto history = std::make_shared<const stream_history>(std::move(histories.at(i)));
+    self->send(asks[i].entity, history_told{std::move(history), asks[i].incarnation});
   }
 }
 
@@ -334,10 +335,20 @@ void tell_work(reader_ptr self, reader_state::contents_reading& reading) {
   self->send(reading.asker, std::move(reading.work));
 }
 
+/// The next page of the first of them. One whose page cannot be read has its turn after the others.
+bool read_next_page(reader_state& state, std::deque<reader_state::contents_reading>& readings) {
+  try {
+    return read_page(state, readings.front());
+  } catch (const storage_unavailable&) {
+    std::rotate(readings.begin(), readings.begin() + 1, readings.end());
+    throw;
+  }
+}
+
 /// A page of open work, while there is a shard that does not know its own.
 void read_work(reader_ptr self) {
   auto& state = self->state;
-  if (!read_page(state, state.work.front())) return;
+  if (state.work.empty() || !read_next_page(state, state.work)) return;
   auto reading = std::move(state.work.front());
   state.work.pop_front();
   tell_work(self, reading);
@@ -351,7 +362,7 @@ void read_work(reader_ptr self) {
 
 void read_some_names(reader_ptr self) {
   auto& state = self->state;
-  if (state.names.empty() || !read_page(state, state.names.front())) return;
+  if (!state.work.empty() || state.names.empty() || !read_next_page(state, state.names)) return;
   auto& reading = state.names.front();
   self->send(reading.asker, streams_told{std::move(reading.streams)});
   state.names.pop_front();
@@ -384,18 +395,17 @@ void keep_paging(reader_ptr self, std::chrono::milliseconds after) {
 void read_what_nobody_waits_for(reader_ptr self) {
   auto& state = self->state;
   state.paging = false;
-  try {
-    if (!state.work.empty()) {
-      read_work(self);
-    } else {
-      read_some_names(self);
-      read_some_waking(self);
+  bool all = true;
+  // None of them keeps the others from their turn.
+  for (const auto read : {read_work, read_some_names, read_some_waking}) {
+    try {
+      read(self);
+    } catch (const storage_unavailable& error) {
+      state.services.log(severity::warning, state.vital.id(), error.what());
+      all = false;
     }
-    keep_paging(self, std::chrono::milliseconds{0});
-  } catch (const storage_unavailable& error) {
-    state.services.log(severity::warning, state.vital.id(), error.what());
-    keep_paging(self, retry);
   }
+  keep_paging(self, all ? std::chrono::milliseconds{0} : retry);
 }
 
 void want_contents(reader_ptr self, shard_id shard) {

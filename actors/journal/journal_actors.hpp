@@ -65,8 +65,8 @@ struct read_side {
 /// Reads for everybody else, on its own thread and connection. What cannot be read now waits until it can; of what
 /// settlement and projections ask again meanwhile only the last question does.
 /// A shard's contents can be millions of streams: they are read a page at a time, each page under its own deadline, and
-/// what else waits is served between two pages. All shards' open work comes before the streams' names, of which a shard
-/// can do without for a while; and what has open work is woken, a group at a time, in turns with the names.
+/// what else waits is served between two pages. All shards' open work comes before the streams' names, without which a
+/// shard can do for a while; and what has open work is woken, a group at a time, in turns with both.
 struct reader_state {
   static inline const char* name = "reader";
   /// A shard whose contents are being read, and how far.

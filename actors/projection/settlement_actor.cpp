@@ -54,7 +54,7 @@ caf::behavior settlement_actor(self_ptr self, node_services services, settlement
   const auto me = caf::actor_cast<caf::actor>(self);
   const take_answer take = [weak = caf::actor_cast<caf::actor_addr>(self)](std::uint64_t, answer&& told) {
     // What was refused is asked again by the tick.
-    if (auto* in = std::get_if<settled>(&told)) caf::anon_send(caf::actor_cast<caf::actor>(weak), std::move(*in));
+    if (const auto* in = std::get_if<settled>(&told)) caf::anon_send(caf::actor_cast<caf::actor>(weak), *in);
   };
   self->send(state.services.router, gateway_ready{settlement_gateway, me, take});
   self->send(state.services.writer, follow_journal{me, shard_role::trade});

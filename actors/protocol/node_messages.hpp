@@ -71,6 +71,9 @@ struct committed_told {
 struct subscribe_ask {
   caf::actor subscriber;
 };
+/// From a shard to the broker; answered with broker_ready when it knows its book and has a lease.
+struct broker_ready_ask {};
+struct broker_ready {};
 /// Answered with drained_told once nothing waits and nothing is out.
 struct drain_ask {};
 struct drained_told {
@@ -79,14 +82,16 @@ struct drained_told {
 
 // ---- journal reader
 // ------------------------------------------------------------------------------------------------------
-/// Answered with history_told to `entity`; asked of PostgreSQL until it answers.
+/// Answered with history_told to `entity`, for this incarnation alone; asked of PostgreSQL until it answers.
 struct history_ask {
   shard_id shard = 0;
   stream_id stream;
   caf::actor entity;
+  std::uint64_t incarnation = 0;
 };
 struct history_told {
   std::shared_ptr<const stream_history> history;
+  std::uint64_t incarnation = 0;
 };
 /// Answered with rows_told.
 struct rows_ask {
@@ -161,12 +166,12 @@ struct shard_ready {
   shard_id shard = 0;
   caf::actor shard_actor;
 };
-/// What was sent to the shard's former incarnation is resolved; this one takes requests.
+/// What the shard's former incarnation sent is resolved, and the broker is there; this one takes requests.
 struct shard_open {
   shard_id shard = 0;
 };
 /// Answers with this gateway number are given to `take`, on the thread of whoever answers, as long as the actor lives;
-/// it is told shard_open, shard_gone and lease_told.
+/// it is told lease_told, once they are, and then shard_open, shard_gone and lease_told.
 struct gateway_ready {
   std::uint32_t gateway = 0;
   caf::actor gateway_actor;
@@ -188,7 +193,8 @@ struct begin_entity {
   std::shared_ptr<std::unique_ptr<entity>> body;
   std::size_t queue_max = 0;
   predecessor former = predecessor::lost;
-  bool stored = true;  ///< the reader sends the history; else there is none
+  bool stored = true;             ///< the reader sends the history; else there is none
+  std::uint64_t incarnation = 0;  ///< whose history that is
 };
 /// Shard to host: let your entity retire if it can. Answered with retire_told; if `retired`, the host has no entity any
 /// more and may be given another.
@@ -231,6 +237,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::disown_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::subscribe_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::follow_journal)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::committed_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::broker_ready_ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::broker_ready)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::drain_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::drained_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::history_ask)

@@ -34,7 +34,8 @@ void route_table::pass_report(envelope head, broker_reported report) {
 }
 
 void route_table::deliver(envelope head, message body) {
-  if (draining_ && head.from.request != 0 && head.from.gateway != 0)
+  const bool asks = !std::holds_alternative<broker_reported>(body);
+  if (draining_ && asks && head.from.request != 0 && head.from.gateway != 0)
     return refuse(head.from, rejection::draining, "this node is stopping");
   caf::actor shard;
   {

@@ -25,9 +25,10 @@ class route_table {
   explicit route_table(std::function<clock_reading()> clock);
 
   // ---- for everybody, on any thread
-  /// To the shard of `head.to`. Past the lease, while the node drains, and where none of its actors runs the shard, a
-  /// request is refused and anything else dropped. A report of the broker, which nobody repeats, waits with the router
-  /// until the lease is back; reports reach the shards in their order if one thread sends them all.
+  /// To the shard of `head.to`. Past the lease, and where none of the node's actors runs the shard, a request is
+  /// refused and anything else dropped; while the node drains, requests of the edge are refused. A report of the
+  /// broker, which nobody repeats, waits with the router until the lease is back; reports reach the shards in their
+  /// order if one thread sends them all.
   void send(envelope head, message body);
   /// To whoever asked, unless that is nobody. Past the lease it is a refusal: what the answer says was true under our
   /// lease, and somebody else may know better by now.
@@ -36,7 +37,7 @@ class route_table {
   void refuse(const requester& to, rejection why, const char* detail);
 
   // ---- for the router
-  /// Where reports wait; not kept alive by this.
+  /// Where reports wait; not kept alive by this. Called before anybody else has the table.
   void reports_to(const caf::actor& router);
   void set_shard(shard_id shard, caf::actor runs);
   void set_gateway(std::uint32_t number, take_answer takes);

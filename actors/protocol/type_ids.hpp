@@ -47,7 +47,7 @@ CAF_ADD_TYPE_ID(stocksblitz, (sb::broker_call))
 CAF_ADD_TYPE_ID(stocksblitz, (sb::paper_fill))
 // to market data
 CAF_ADD_TYPE_ID(stocksblitz, (sb::price_query))
-// to the edge: the alternatives of sb::answer
+// the alternatives of sb::answer: given to functions inside a node (only settled is sent), and fit to leave it
 CAF_ADD_TYPE_ID(stocksblitz, (sb::rejected))
 CAF_ADD_TYPE_ID(stocksblitz, (sb::order_answer))
 CAF_ADD_TYPE_ID(stocksblitz, (sb::order_stored))

@@ -137,12 +137,15 @@ caf::behavior entity_host(self_ptr self, node_services services, caf::actor shar
 
   caf::message_handler own{
       [self](begin_entity& begin) {
-        self->state.guest.emplace(entity_host_state::hosted{
-            entity_core{std::move(begin.key), std::move(*begin.body), begin.queue_max}, begin.former});
+        self->state.guest.emplace(
+            entity_host_state::hosted{entity_core{std::move(begin.key), std::move(*begin.body), begin.queue_max},
+                                      begin.former, begin.incarnation});
         if (!begin.stored) recover(self, {stream_of(self->state.guest->core.key()), std::nullopt, {}});
       },
       [self](const history_told& told) {
-        if (self->state.guest) recover(self, *told.history);
+        // One that its incarnation had no use for any more may come when the host has another entity.
+        const auto& guest = self->state.guest;
+        if (guest && guest->incarnation == told.incarnation) recover(self, *told.history);
       },
       [self](const write_told& told) {
         if (!self->state.guest) return;

@@ -22,6 +22,7 @@ struct entity_host_state {
   struct hosted {
     entity_core core;
     predecessor former = predecessor::lost;
+    std::uint64_t incarnation = 0;
     std::map<std::int32_t, boot_ms> alarms = {};  ///< the latest setting of each
     std::set<boot_ms> asked = {};                 ///< ticks that the shard was asked for and that have not come
     bool reported = false;

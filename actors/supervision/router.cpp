@@ -55,7 +55,6 @@ void actor_ended(self_ptr self, const caf::actor_addr& who) {
 caf::behavior router(self_ptr self, node_services services) {
   self->state.services = std::move(services);
   self->state.vital = vitals{self->state.services.node + "/router", "service"};
-  self->state.services.routes->reports_to(caf::actor_cast<caf::actor>(self));
   self->set_down_handler([self](caf::down_msg& down) { actor_ended(self, down.source); });
   return {
       [self](envelope& head, broker_reported& report) {
@@ -82,8 +81,8 @@ caf::behavior router(self_ptr self, node_services services) {
         s.gateways[in.gateway] = in.gateway_actor;
         s.services.routes->set_gateway(in.gateway, in.take);
         self->monitor(in.gateway_actor);
+        self->send(in.gateway_actor, lease_told{s.lease_until});  // the first that it hears
         for (const auto shard : s.open) self->send(in.gateway_actor, shard_open{shard});
-        self->send(in.gateway_actor, lease_told{s.lease_until});
       },
       [self](const shard_open& in) {
         self->state.open.insert(in.shard);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "actors/protocol/node_services.hpp"
 #include "actors/protocol/vitals.hpp"
@@ -23,7 +24,7 @@ struct router_state {
   boot_ms lease_until;
   std::deque<std::pair<envelope, broker_reported>> reports;
 };
-/// Writes `services.routes`, of which it is the only writer.
+/// Writes `services.routes`, of which it is the only writer and where its reports_to has been called.
 caf::behavior router(caf::stateful_actor<router_state>* self, node_services services);
 
 }  // namespace sb

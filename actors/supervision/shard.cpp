@@ -102,20 +102,22 @@ bool begin(self_ptr self, shard_state::slot& entry, predecessor former) {
   const auto stream = stream_of(entry.key);
   begin_entity begin;
   begin.key = entry.key;
-  begin.body = std::make_shared<std::unique_ptr<entity>>(state.make(entry.key, state.services.next_incarnation()));
+  begin.incarnation = entry.incarnation = state.services.next_incarnation();
+  begin.body = std::make_shared<std::unique_ptr<entity>>(state.make(entry.key, entry.incarnation));
   begin.queue_max = entry.key.kind == entity_kind::book ? state.rules.book_queue_max : state.rules.queue_max;
   begin.former = former;
   const bool stored = may_be_stored(state, stream);
   begin.stored = stored;
   entry.host = take_host(self);
   entry.is = phase::live;
-  entry.restart_asked = false;
+  entry.restart_asked = entry.waking = false;
   self->send(entry.host, std::move(begin));
   return stored;
 }
 
 void ask_history(self_ptr self, const shard_state::slot& entry) {
-  self->send(self->state.services.reader, history_ask{self->state.number, stream_of(entry.key), entry.host});
+  self->send(self->state.services.reader,
+             history_ask{self->state.number, stream_of(entry.key), entry.host, entry.incarnation});
 }
 
 void spawn_entity(self_ptr self, shard_state::slot& entry, predecessor former) {
@@ -171,9 +173,8 @@ void wake_group(self_ptr self) {
   wake_ask ask{state.number, {}};
   for (; state.group.size() < state.rules.waking_max && !state.to_wake.empty(); state.to_wake.pop_front()) {
     const auto& key = state.to_wake.front();
-    auto [found, fresh] = state.slots.try_emplace(stream_of(key));
-    state.inherited.erase(found->first);
-    if (!fresh) continue;
+    if (state.inherited.erase(stream_of(key)) == 0) continue;  // it was asked for, and has been here since
+    const auto found = state.slots.try_emplace(stream_of(key)).first;
     auto& entry = found->second;
     entry.key = key;
     entry.used = state.services.clock().boot;
@@ -181,15 +182,15 @@ void wake_group(self_ptr self) {
     if (!begin(self, entry, predecessor::lost)) continue;
     entry.waking = true;
     state.group.push_back(found->first);
-    ask.histories.push_back({state.number, found->first, entry.host});
+    ask.histories.push_back({state.number, found->first, entry.host, entry.incarnation});
   }
   if (!ask.histories.empty()) self->send(state.services.reader, std::move(ask));
   keep_ticking(self);
 }
 
-void open(self_ptr self) {
+void open_if_it_may(self_ptr self) {
   auto& state = self->state;
-  if (std::exchange(state.open, true)) return;
+  if (!state.alone || !state.broker_there || std::exchange(state.open, true)) return;
   self->send(state.services.reader, contents_ask{state.number});
   self->send(state.services.router, shard_open{state.number});
   for (auto& content : std::exchange(state.early, {})) route(self, std::move(content));
@@ -335,11 +336,16 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
   });
   // First whatever a former incarnation of this shard sent is resolved.
   self->send(state.services.writer, barrier_ask{number, {}});
+  state.broker_there = !trade;
+  if (trade) self->send(state.services.broker, broker_ready_ask{});
   self->send(state.services.router, shard_ready{number, caf::actor_cast<caf::actor>(self)});
   return {
       [self](const barrier_told& in) {
         auto& s = self->state;
-        if (in.stream.empty()) return open(self);
+        if (in.stream.empty()) {
+          s.alone = true;
+          return open_if_it_may(self);
+        }
         const auto found = s.slots.find(in.stream);
         if (found == s.slots.end() || found->second.is != phase::fencing) return;
         s.streams.insert(in.stream);
@@ -353,9 +359,13 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         for (const auto& key : s.to_wake) {
           auto stream = stream_of(key);
           s.streams.insert(stream);
-          s.inherited.insert(std::move(stream));
+          if (!s.slots.contains(stream)) s.inherited.insert(std::move(stream));
         }
         wake_group(self);
+      },
+      [self](broker_ready) {
+        self->state.broker_there = true;
+        open_if_it_may(self);
       },
       [self](streams_told& in) { self->state.stored = std::move(in.streams); },
       [self](woken_told) {

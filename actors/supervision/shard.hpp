@@ -12,6 +12,7 @@
 #include "actors/protocol/node_services.hpp"
 #include "actors/protocol/vitals.hpp"
 #include "actors/supervision/crash_windows.hpp"
+#include "runtime/stream_filter.hpp"
 
 namespace sb {
 
@@ -31,9 +32,9 @@ struct shard_rules {
 /// One shard of one role: spawns entities when first addressed, holds their messages while they come and go, fences and
 /// replays those that fail, parks those that keep failing, gives their hosts the ticks that these ask for, retires the
 /// idle.
-/// It takes requests as soon as nothing of its former incarnation is under way. What it has stored it learns meanwhile:
-/// until then any stream may be stored, and whatever comes back may have missed what was said to it; then it wakes what
-/// has open work, a group at a time, behind whatever somebody waits for.
+/// It takes requests as soon as nothing of its former incarnation is under way and, for orders, the broker is there.
+/// What it has stored it learns meanwhile: until then any stream may be stored, and whatever comes back may have missed
+/// what was said to it; then it wakes what has open work, a group at a time, behind whatever somebody waits for.
 struct shard_state {
   static inline const char* name = "shard";
   ~shard_state();
@@ -51,6 +52,7 @@ struct shard_state {
     boot_ms used;
     bool restart_asked = false;  ///< by an operator: its end does not count as a failure
     bool waking = false;         ///< its history comes with its group's, unless somebody asks for it before
+    std::uint64_t incarnation = 0;
     std::vector<caf::message> held;
   };
 
@@ -59,7 +61,9 @@ struct shard_state {
   shard_rules rules;
   entity_factory make;
   vitals vital;
-  bool open = false;  ///< nothing of the former incarnation is under way; before that messages are held in `early`
+  bool alone = false;         ///< nothing of the former incarnation is under way
+  bool broker_there = false;  ///< or not needed here
+  bool open = false;          ///< both; before that messages are held in `early`
   std::vector<caf::message> early;
   std::shared_ptr<const stream_filter> stored;  ///< streams that were stored when this began; null: not known yet
   stream_filter streams;                        ///< those stored since, and those with open work

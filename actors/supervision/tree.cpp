@@ -69,7 +69,9 @@ supervisor_spec control_tree(const std::shared_ptr<node_tree>& n) {
           {"router",
            [n, &s](parent self) {
              s.routes = std::make_shared<route_table>(s.clock);
-             return s.router = self->spawn(router, s);
+             s.router = self->spawn(router, s);
+             s.routes->reports_to(s.router);
+             return s.router;
            }},
           {"journal/writer",
            [n, &s, &p](parent self) {

@@ -403,7 +403,18 @@ caf::behavior paper_broker_actor(self_ptr self, node_services services, broker_a
         if (const auto due = s.desk->next_due(); due && *due <= now) run_batch(self);
         keep_ticking(self);
       },
-      [self](const lease_told& in) { self->state.lease_until = in.until; },
+      [self](const lease_told& in) {
+        auto& s = self->state;
+        s.lease_until = in.until;
+        if (s.services.clock().boot > s.lease_until) return;
+        for (const auto& shard : std::exchange(s.waiting_shards, {})) self->send(shard, broker_ready{});
+      },
+      [self](broker_ready_ask) {
+        auto& s = self->state;
+        const auto shard = caf::actor_cast<caf::actor>(self->current_sender());
+        if (s.services.clock().boot > s.lease_until) return s.waiting_shards.push_back(shard);
+        self->send(shard, broker_ready{});
+      },
       [self](const shard_owned& in) { self->state.shards.insert(in.shard); },
       [self](const shard_gone& in) { self->state.shards.erase(in.shard); },
       [self](const set_faults& in) {

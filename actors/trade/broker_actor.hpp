@@ -49,7 +49,8 @@ struct broker_state {
   request_token last_token = 0;
   trading_day day;
   boot_ms lease_until;
-  std::set<shard_id> shards;  ///< whose orders this node has
+  std::vector<caf::actor> waiting_shards;  ///< for the first lease
+  std::set<shard_id> shards;               ///< whose orders this node has
   bool flushing = false;
   bool ticking = false;
   bool tag_only = false;

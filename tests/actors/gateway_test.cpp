@@ -28,7 +28,10 @@ class silent_world {
         return caf::message{};
       });
       return {[](const price_query&) {}, [](const paper_fill&) {},
-              [this](const gateway_ready& in) { take_ = in.take; }};
+              [this, self](const gateway_ready& in) {
+                take_ = in.take;
+                self->send(in.gateway_actor, lease_told{node.services.clock().boot});
+              }};
     };
     auto services = node.services;
     services.router = services.market = services.broker = silent_ = node.system.spawn(silent);

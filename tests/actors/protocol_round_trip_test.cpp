@@ -51,10 +51,9 @@ template <class T>
 bool same(const T& a, const T& b) {
   if constexpr (is_struct<T>) {
     bool equal = true;
-    boost::pfr::for_each_field(a, [&](const auto& field, auto index) {
-      const auto& other = boost::pfr::get<index>(b);
-      equal = same(field, other) && equal;
-    });
+    const auto others = boost::pfr::structure_tie(b);
+    boost::pfr::for_each_field(
+        a, [&](const auto& field, auto index) { equal = same(field, std::get<index>(others)) && equal; });
     return equal;
   } else {
     return a == b;

@@ -29,6 +29,7 @@ struct routed_node : quiet_system {
   routed_node() {
     services.routes = std::make_shared<route_table>(services.clock);
     routing = keep(system.spawn(router, services));
+    services.routes->reports_to(routing);
     run();
     gateway = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
       return {[](const lease_told&) {}, [](const shard_open&) {},
@@ -159,12 +160,14 @@ SCENARIO("a node that drains takes no request of the edge, and answers those tha
   node.run();
   node.say(get_order{}, {1, 1});
   node.say(probe_order{});
-  node.say(get_order{}, {0, 1});  // settlement's
+  node.say(get_order{}, {0, 1});        // settlement's
+  node.say(broker_reported{}, {1, 6});  // a fill from outside: it is in the broker's book
   node.services.routes->answer({1, 4}, order_answer{});
   node.run();
   CHECK(node.told == answers{{1, rejection::draining}, {4, rejection::none}});
   CHECK(node.probes == 1);
   CHECK(node.asked == 1);
+  CHECK(node.reports.size() == 1);
 }
 
 SCENARIO("nobody is answered under the number of a gateway that has ended") {

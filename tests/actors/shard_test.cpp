@@ -52,13 +52,14 @@ struct shard_and_writer : quiet_system {
   std::vector<predecessor> recoveries;  ///< what each entity was told of the one before it
   caf::actor the_shard;
   bool opened = false;
-  bool barrier_passes = true;
+  int barriers = 0;  ///< of the whole shard
+  int broker_asked = 0;
   int contents_asked = 0;
   std::vector<history_ask> histories;  ///< asked for by name
   std::vector<history_ask> group;      ///< asked for together, the last time
   bool answers_histories = true;
 
-  explicit shard_and_writer(bool knows_contents = true, shard_rules rules = {}) {
+  explicit shard_and_writer(bool knows_contents = true, shard_rules rules = {}, bool ready = true) {
     services.incarnations = std::make_shared<std::atomic<std::uint64_t>>(0);
     services.entities = std::make_shared<entity_counts>();
     services.router = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
@@ -68,12 +69,14 @@ struct shard_and_writer : quiet_system {
     services.writer = keep(system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
       return {
           [this, self](const write_ask&) { writing.push_back(caf::actor_cast<caf::actor>(self->current_sender())); },
-          [this, self](const barrier_ask& ask) {
+          [this](const barrier_ask& ask) {
             if (!ask.stream.empty()) return resolving.push_back(ask.stream);
-            self->send(caf::actor_cast<caf::actor>(self->current_sender()), barrier_told{});
+            ++barriers;
           },
           [this](const forget_ask& ask) { forgotten.insert(forgotten.end(), ask.streams.begin(), ask.streams.end()); }};
     }));
+    services.broker = keep(system.spawn(
+        [this](caf::event_based_actor*) -> caf::behavior { return {[this](broker_ready_ask) { ++broker_asked; }}; }));
     services.reader = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
       return {[this](const contents_ask&) { ++contents_asked; },
               [this](const history_ask& ask) {
@@ -87,6 +90,10 @@ struct shard_and_writer : quiet_system {
     };
     the_shard = keep(system.spawn(shard, services, shard_of(the_order), rules, make));
     run();
+    if (ready) {
+      barrier_passes();
+      broker_is_ready();
+    }
     if (knows_contents) know({}, {});
   }
   void know(std::vector<entity_key> work, const std::vector<stream_id>& streams) {
@@ -96,8 +103,17 @@ struct shard_and_writer : quiet_system {
     caf::anon_send(the_shard, streams_told{std::move(filter)});
     run();
   }
+  void barrier_passes() {
+    caf::anon_send(the_shard, barrier_told{});
+    run();
+  }
+  void broker_is_ready() {
+    caf::anon_send(the_shard, broker_ready{});
+    run();
+  }
   void tell_history(const history_ask& ask) {
-    caf::anon_send(ask.entity, history_told{std::make_shared<const stream_history>(one_row(ask.stream))});
+    caf::anon_send(ask.entity,
+                   history_told{std::make_shared<const stream_history>(one_row(ask.stream)), ask.incarnation});
   }
   void ask(const order_id& order = the_order.id) {
     envelope head;
@@ -303,6 +319,36 @@ SCENARIO("a shard takes requests before it knows what it has stored", "[shard]")
   }
 }
 
+SCENARIO("a shard takes nothing on before its former self has nothing under way and the broker is there", "[shard]") {
+  shard_and_writer node{false, {}, false};
+  REQUIRE(node.barriers == 1);
+  REQUIRE(node.broker_asked == 1);
+  const bool barrier_first = GENERATE(true, false);
+  if (barrier_first) {
+    node.barrier_passes();
+  } else {
+    node.broker_is_ready();
+  }
+  for (int i = 0; i < 1'024; ++i) node.ask("ORD" + std::to_string(i));
+  CHECK_FALSE(node.opened);
+  CHECK(node.contents_asked == 0);
+  CHECK(node.incarnations() == 0);
+  CHECK(node.answers.empty());
+  node.ask("ORD1024");
+  REQUIRE(node.answers.size() == 1);  // that is one too many
+  CHECK(std::get<rejected>(node.answers.front()).why == rejection::overloaded);
+  if (barrier_first) {
+    node.broker_is_ready();
+  } else {
+    node.barrier_passes();
+  }
+  CHECK(node.opened);
+  CHECK(node.contents_asked == 1);
+  REQUIRE(node.histories.size() == 1'024);  // in their order
+  CHECK(node.histories.front().stream == stream_of(order_key(the_order.organization, "ORD0")));
+  CHECK(node.histories.back().stream == stream_of(order_key(the_order.organization, "ORD1023")));
+}
+
 SCENARIO("what has open work is woken a group at a time", "[shard]") {
   shard_rules rules;
   rules.waking_max = 2;
@@ -334,7 +380,7 @@ SCENARIO("what has open work is woken a group at a time", "[shard]") {
     CHECK(node.histories.empty());
   }
   WHEN("one of the group is asked for before its history has come") {
-    node.know(work, {});
+    node.know(work, {stream_of(order_key(the_order.organization, "ORD9"))});
     node.ask("ORD2");
     THEN("it need not wait for the group") {
       REQUIRE(node.histories.size() == 1);
@@ -345,12 +391,37 @@ SCENARIO("what has open work is woken a group at a time", "[shard]") {
       woken();
       CHECK(node.recoveries.size() == 2);  // and is begun once
     }
+    WHEN("it has retired when its group's history comes, and its actor has another order") {
+      const auto group = std::exchange(node.group, {});
+      node.stored();
+      for (int step = 0; step < 1'000 && node.entities() > 1; ++step) node.advance(10ms);
+      node.answers_histories = false;
+      node.ask("ORD9");
+      REQUIRE(node.histories.back().entity == group.back().entity);
+      REQUIRE(group.back().stream == stream_of(order_key(the_order.organization, "ORD2")));
+      node.tell_history(group.back());
+      node.run();
+      THEN("the other one still waits for its own") {
+        CHECK(node.recoveries.size() == 1);
+        node.tell_history(node.histories.back());
+        node.run();
+        CHECK(node.recoveries.size() == 2);
+      }
+    }
   }
   WHEN("one that has not been woken yet is asked for") {
     node.know(work, {});
     node.ask("ORD3");
     CHECK(node.recoveries == std::vector{predecessor::lost});
     node.stored();
+    woken();
+    THEN("it is not woken again") { CHECK(names() == std::vector<order_id>{"ORD4", "ORD5"}); }
+  }
+  WHEN("one that has not been woken yet is asked for, and retires") {
+    node.know(work, {});
+    node.ask("ORD3");
+    node.stored();
+    node.advance(4s);
     woken();
     THEN("it is not woken again") { CHECK(names() == std::vector<order_id>{"ORD4", "ORD5"}); }
   }

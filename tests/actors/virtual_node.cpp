@@ -44,6 +44,7 @@ virtual_node::virtual_node()
   services.incarnations = std::make_shared<std::atomic<std::uint64_t>>(0);
   services.routes = std::make_shared<route_table>(services.clock);
   services.router = system.spawn(router, services);
+  services.routes->reports_to(services.router);
 
   writer_settings writing;
   writing.self = {"virtual", 1};
@@ -66,7 +67,8 @@ virtual_node::virtual_node()
   reading.save_cursor = [](const std::string&, shard_id, std::int64_t) {};
   services.reader = system.spawn(reader, services, reading, std::chrono::milliseconds{1'000});
   services.broker = system.spawn([this](caf::event_based_actor*) -> caf::behavior {
-    return {[this](const broker_call& call) { broker_calls.push_back(call); }};
+    return {[this](const broker_call& call) { broker_calls.push_back(call); },
+            [](broker_ready_ask) { return broker_ready{}; }};
   });
   const auto edge = system.spawn([](caf::event_based_actor*) -> caf::behavior {
     return {[](const shard_open&) {}, [](const shard_gone&) {}, [](const lease_told&) {}};
