@@ -5,6 +5,7 @@
 #include <chrono>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <type_traits>
 
 #include "actors/protocol/type_ids.hpp"
@@ -335,20 +336,23 @@ void tell_work(reader_ptr self, reader_state::contents_reading& reading) {
   self->send(reading.asker, std::move(reading.work));
 }
 
-/// The next page of the first of them. One whose page cannot be read has its turn after the others.
-bool read_next_page(reader_state& state, std::deque<reader_state::contents_reading>& readings) {
-  try {
-    return read_page(state, readings.front());
-  } catch (const storage_unavailable&) {
-    std::rotate(readings.begin(), readings.begin() + 1, readings.end());
-    throw;
-  }
+/// The next page of the first of them, and whether it was its last. nullopt: it cannot be read now; that shard has its
+/// turn after the others.
+std::optional<bool> read_next_page(reader_state& state, std::deque<reader_state::contents_reading>& readings) {
+  bool last = false;
+  if (attempt(state, [&] { last = read_page(state, readings.front()); }) == read_result::done) return last;
+  std::rotate(readings.begin(), readings.begin() + 1, readings.end());
+  return std::nullopt;
 }
 
+// What nobody waits for: each of these is false when something could not be read now.
+
 /// A page of open work, while there is a shard that does not know its own.
-void read_work(reader_ptr self) {
+bool read_work(reader_ptr self) {
   auto& state = self->state;
-  if (state.work.empty() || !read_next_page(state, state.work)) return;
+  if (state.work.empty()) return true;
+  const auto last = read_next_page(state, state.work);
+  if (!last || !*last) return last.has_value();
   auto reading = std::move(state.work.front());
   state.work.pop_front();
   tell_work(self, reading);
@@ -358,26 +362,32 @@ void read_work(reader_ptr self) {
     reading.next = contents_part::names;
     state.names.push_back(std::move(reading));
   }
+  return true;
 }
 
-void read_some_names(reader_ptr self) {
+/// A page of names, while every shard knows its open work.
+bool read_some_names(reader_ptr self) {
   auto& state = self->state;
-  if (!state.work.empty() || state.names.empty() || !read_next_page(state, state.names)) return;
+  if (!state.work.empty() || state.names.empty()) return true;
+  const auto last = read_next_page(state, state.names);
+  if (!last || !*last) return last.has_value();
   auto& reading = state.names.front();
   self->send(reading.asker, streams_told{std::move(reading.streams)});
   state.names.pop_front();
+  return true;
 }
 
-/// What PostgreSQL refuses of it waits with the others that it refuses; its shard is told all the same.
-void read_some_waking(reader_ptr self) {
+/// A group. What PostgreSQL refuses of it waits with the others that it refuses; its shard is told all the same.
+bool read_some_waking(reader_ptr self) {
   auto& state = self->state;
-  if (state.waking.empty()) return;
+  if (state.waking.empty()) return true;
   auto& group = state.waking.front();
   keep(state.histories, group.histories);
   group.histories.clear();
-  if (!read_histories(self)) throw storage_unavailable{"histories of open work cannot be read now"};
+  if (!read_histories(self)) return false;
   self->send(group.asker, woken_told{});
   state.waking.pop_front();
+  return true;
 }
 
 /// The next page goes to the end of our own mailbox: whoever asked meanwhile comes first.
@@ -396,15 +406,7 @@ void read_what_nobody_waits_for(reader_ptr self) {
   auto& state = self->state;
   state.paging = false;
   bool all = true;
-  // None of them keeps the others from their turn.
-  for (const auto read : {read_work, read_some_names, read_some_waking}) {
-    try {
-      read(self);
-    } catch (const storage_unavailable& error) {
-      state.services.log(severity::warning, state.vital.id(), error.what());
-      all = false;
-    }
-  }
+  for (const auto read : {read_work, read_some_names, read_some_waking}) all = read(self) && all;
   keep_paging(self, all ? std::chrono::milliseconds{0} : retry);
 }
 

@@ -71,9 +71,6 @@ struct committed_told {
 struct subscribe_ask {
   caf::actor subscriber;
 };
-/// From a shard to the broker; answered with broker_ready when it knows its book and has a lease.
-struct broker_ready_ask {};
-struct broker_ready {};
 /// Answered with drained_told once nothing waits and nothing is out.
 struct drain_ask {};
 struct drained_told {
@@ -182,6 +179,9 @@ struct stop_requests {};
 
 // ---- shard and entity
 // ----------------------------------------------------------------------------------------------------
+/// From a shard to the broker; answered with broker_ready when it knows its book and has a lease.
+struct broker_ready_ask {};
+struct broker_ready {};
 /// Host to shard: a tick at this time, or a little later, for the entity's alarms.
 struct alarm_ask {
   stream_id stream;

@@ -28,12 +28,12 @@ void route_table::send(envelope head, message body) {
   deliver(std::move(head), std::move(body));
 }
 
-void route_table::pass_report(envelope head, broker_reported report) {
+void route_table::pass_report(envelope&& head, broker_reported&& report) {
   deliver(std::move(head), std::move(report));
   --reports_waiting_;
 }
 
-void route_table::deliver(envelope head, message body) {
+void route_table::deliver(envelope&& head, message&& body) {
   const bool asks = !std::holds_alternative<broker_reported>(body);
   if (draining_ && asks && head.from.request != 0 && head.from.gateway != 0)
     return refuse(head.from, rejection::draining, "this node is stopping");
@@ -63,9 +63,21 @@ void route_table::refuse(const requester& to, rejection why, const char* detail)
   if (const auto take = taker(to)) take(to.request, rejected{why, detail});
 }
 
-void route_table::set_shard(shard_id shard, caf::actor runs) {
+caf::actor route_table::set_shard(shard_id shard, caf::actor runs) {
   const std::unique_lock lock{guard_};
-  shards_[static_cast<std::size_t>(shard)] = std::move(runs);
+  return std::exchange(shards_[static_cast<std::size_t>(shard)], std::move(runs));
+}
+
+std::vector<shard_id> route_table::forget(const caf::actor_addr& ran) {
+  const std::unique_lock lock{guard_};
+  std::vector<shard_id> all;
+  for (shard_id shard = 0; shard < shard_count; ++shard) {
+    auto& runs = shards_[static_cast<std::size_t>(shard)];
+    if (runs != ran) continue;
+    runs = nullptr;
+    all.push_back(shard);
+  }
+  return all;
 }
 
 void route_table::set_gateway(std::uint32_t number, take_answer takes) {

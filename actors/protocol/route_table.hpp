@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <shared_mutex>
+#include <vector>
 
 #include "runtime/address.hpp"
 #include "runtime/entity.hpp"
@@ -39,18 +40,22 @@ class route_table {
   // ---- for the router
   /// Where reports wait; not kept alive by this. Called before anybody else has the table.
   void reports_to(const caf::actor& router);
-  void set_shard(shard_id shard, caf::actor runs);
+  /// What ran it until now; null: nothing.
+  caf::actor set_shard(shard_id shard, caf::actor runs);
+  /// The shards that this actor ran: nothing runs them now.
+  std::vector<shard_id> forget(const caf::actor_addr& ran);
   void set_gateway(std::uint32_t number, take_answer takes);
   void remove_gateway(std::uint32_t number) { set_gateway(number, nullptr); }
   void set_lease(boot_ms until) { lease_until_ = until.value; }
   /// No further requests from the edge.
   void drain() { draining_ = true; }
+  boot_ms lease_until() const { return {lease_until_}; }
   bool leased() const;
   /// One that has waited.
-  void pass_report(envelope head, broker_reported report);
+  void pass_report(envelope&& head, broker_reported&& report);
 
  private:
-  void deliver(envelope head, message body);
+  void deliver(envelope&& head, message&& body);
   take_answer taker(const requester& to) const;
 
   const std::function<clock_reading()> clock_;

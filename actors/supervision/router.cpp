@@ -29,25 +29,15 @@ void tell_gateways(self_ptr self, const Told& told) {
 
 void actor_ended(self_ptr self, const caf::actor_addr& who) {
   auto& state = self->state;
-  for (auto entry = state.shards.begin(); entry != state.shards.end();) {
-    if (entry->second != who) {
-      ++entry;
-      continue;
-    }
-    const auto shard = entry->first;
-    entry = state.shards.erase(entry);
+  for (const auto shard : state.services.routes->forget(who)) {
     state.open.erase(shard);
-    state.services.routes->set_shard(shard, nullptr);
     tell_gateways(self, shard_gone{shard, "the shard has ended"});
   }
-  for (auto entry = state.gateways.begin(); entry != state.gateways.end();) {
-    if (entry->second != who) {
-      ++entry;
-      continue;
-    }
-    state.services.routes->remove_gateway(entry->first);
-    entry = state.gateways.erase(entry);
-  }
+  std::erase_if(state.gateways, [&](const auto& entry) {
+    if (entry.second != who) return false;
+    state.services.routes->remove_gateway(entry.first);
+    return true;
+  });
 }
 
 }  // namespace
@@ -67,13 +57,11 @@ caf::behavior router(self_ptr self, node_services services) {
       [self](const shard_ready& in) {
         auto& s = self->state;
         s.vital.count();
-        auto& runs = s.shards[in.shard];
-        s.services.routes->set_shard(in.shard, in.shard_actor);
-        if (runs) {  // its end has not been heard of yet: what was out with it is not answered any more
+        const auto former = s.services.routes->set_shard(in.shard, in.shard_actor);
+        if (former) {  // its end has not been heard of yet: what was out with it is not answered any more
           s.open.erase(in.shard);
           tell_gateways(self, shard_gone{in.shard, "the shard was replaced"});
         }
-        runs = in.shard_actor;
         self->monitor(in.shard_actor);
       },
       [self](const gateway_ready& in) {
@@ -81,7 +69,7 @@ caf::behavior router(self_ptr self, node_services services) {
         s.gateways[in.gateway] = in.gateway_actor;
         s.services.routes->set_gateway(in.gateway, in.take);
         self->monitor(in.gateway_actor);
-        self->send(in.gateway_actor, lease_told{s.lease_until});  // the first that it hears
+        self->send(in.gateway_actor, lease_told{s.services.routes->lease_until()});  // the first that it hears
         for (const auto shard : s.open) self->send(in.gateway_actor, shard_open{shard});
       },
       [self](const shard_open& in) {
@@ -89,7 +77,6 @@ caf::behavior router(self_ptr self, node_services services) {
         tell_gateways(self, in);
       },
       [self](const lease_told& in) {
-        self->state.lease_until = in.until;
         self->state.services.routes->set_lease(in.until);
         pass_reports(self);
         tell_gateways(self, in);

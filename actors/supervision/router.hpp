@@ -11,17 +11,15 @@
 
 namespace sb {
 
-/// Keeps the node's table of routes: hears which actor runs a shard, who waits for answers and until when the lease is,
-/// and tells the gateways. Reports of the broker of a time without a lease wait here, in their order; a shard that is
-/// opened anew asks the broker itself.
+/// Writes the node's table of routes: hears which actor runs a shard, who waits for answers and until when the lease
+/// is, and tells the gateways. Reports of the broker of a time without a lease wait here, in their order; a shard that
+/// is opened anew asks the broker itself.
 struct router_state {
   static inline const char* name = "router";
   node_services services;
   vitals vital;
-  std::map<shard_id, caf::actor> shards;
   std::map<std::uint32_t, caf::actor> gateways;
   std::set<shard_id> open;
-  boot_ms lease_until;
   std::deque<std::pair<envelope, broker_reported>> reports;
 };
 /// Writes `services.routes`, of which it is the only writer and where its reports_to has been called.

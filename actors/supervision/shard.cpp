@@ -110,7 +110,8 @@ bool begin(self_ptr self, shard_state::slot& entry, predecessor former) {
   begin.stored = stored;
   entry.host = take_host(self);
   entry.is = phase::live;
-  entry.restart_asked = entry.waking = false;
+  entry.restart_asked = false;
+  state.group.erase(stream);
   self->send(entry.host, std::move(begin));
   return stored;
 }
@@ -128,19 +129,24 @@ void pass_held(self_ptr self, shard_state::slot& entry) {
   for (auto& content : std::exchange(entry.held, {})) self->send(entry.host, std::move(content));
 }
 
+void take_place(self_ptr self, shard_state::slot& entry, const entity_key& key) {
+  entry.key = key;
+  entry.used = self->state.services.clock().boot;
+  self->state.services.count(key.kind, 1);
+}
+
 shard_state::slot& slot_of(self_ptr self, const entity_key& key) {
   auto& state = self->state;
   auto [found, fresh] = state.slots.try_emplace(stream_of(key));
   auto& entry = found->second;
   if (fresh) {
-    entry.key = key;
-    state.services.count(key.kind, 1);
-    const bool inherited = state.inherited.erase(found->first) > 0;
-    spawn_entity(self, entry, inherited || !state.work_known ? predecessor::lost : predecessor::retired);
-  } else if (std::exchange(entry.waking, false)) {
-    ask_history(self, entry);  // somebody waits now; it is begun by whichever comes first
+    take_place(self, entry, key);
+    const bool missed = !state.inherited || state.inherited->erase(found->first) > 0;
+    spawn_entity(self, entry, missed ? predecessor::lost : predecessor::retired);
+  } else {
+    entry.used = state.services.clock().boot;
+    if (state.group.erase(found->first) > 0) ask_history(self, entry);  // it is begun by whichever comes first
   }
-  entry.used = state.services.clock().boot;
   keep_ticking(self);
   return entry;
 }
@@ -148,7 +154,7 @@ shard_state::slot& slot_of(self_ptr self, const entity_key& key) {
 void route(self_ptr self, caf::message content) {
   auto& state = self->state;
   const auto& head = content.get_as<envelope>(0);
-  if (!state.open) {
+  if (!state.open()) {
     if (head.from.request != 0 && state.early.size() >= early_max)
       return refuse(self, head.from, rejection::overloaded, "the shard is starting");
     state.early.push_back(std::move(content));
@@ -171,26 +177,21 @@ void route(self_ptr self, caf::message content) {
 void wake_group(self_ptr self) {
   auto& state = self->state;
   wake_ask ask{state.number, {}};
-  for (; state.group.size() < state.rules.waking_max && !state.to_wake.empty(); state.to_wake.pop_front()) {
-    const auto& key = state.to_wake.front();
-    if (state.inherited.erase(stream_of(key)) == 0) continue;  // it was asked for, and has been here since
-    const auto found = state.slots.try_emplace(stream_of(key)).first;
-    auto& entry = found->second;
-    entry.key = key;
-    entry.used = state.services.clock().boot;
-    state.services.count(key.kind, 1);
-    if (!begin(self, entry, predecessor::lost)) continue;
-    entry.waking = true;
-    state.group.push_back(found->first);
-    ask.histories.push_back({state.number, found->first, entry.host, entry.incarnation});
+  state.group.clear();
+  while (state.group.size() < state.rules.waking_max && !state.inherited->empty()) {
+    const auto stream = std::move(state.inherited->extract(state.inherited->begin()).value());
+    auto& entry = state.slots[stream];
+    take_place(self, entry, *key_of(stream));
+    begin(self, entry, predecessor::lost);
+    ask.histories.push_back({state.number, stream, entry.host, entry.incarnation});
+    state.group.insert(stream);
   }
   if (!ask.histories.empty()) self->send(state.services.reader, std::move(ask));
   keep_ticking(self);
 }
 
-void open_if_it_may(self_ptr self) {
+void start_work(self_ptr self) {
   auto& state = self->state;
-  if (!state.alone || !state.broker_there || std::exchange(state.open, true)) return;
   self->send(state.services.reader, contents_ask{state.number});
   self->send(state.services.router, shard_open{state.number});
   for (auto& content : std::exchange(state.early, {})) route(self, std::move(content));
@@ -266,7 +267,7 @@ tree_node describe(self_ptr self, const tree_ask& ask) {
   node.children_count = static_cast<std::int64_t>(state.slots.size());
   node.failure = state.last_failure;
   node.failed_at = state.failed_at;
-  if (!state.open) node.state = "restarting";
+  if (!state.open()) node.state = "restarting";
   for (const auto& [stream, why] : state.parked_because) {
     tree_node parked;
     parked.id = state.vital.id() + "/" + stream;
@@ -344,7 +345,8 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         auto& s = self->state;
         if (in.stream.empty()) {
           s.alone = true;
-          return open_if_it_may(self);
+          if (s.open()) start_work(self);
+          return;
         }
         const auto found = s.slots.find(in.stream);
         if (found == s.slots.end() || found->second.is != phase::fencing) return;
@@ -352,29 +354,22 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         spawn_entity(self, found->second, predecessor::lost);
         pass_held(self, found->second);
       },
-      [self](open_work_told& in) {
+      [self](const open_work_told& in) {
         auto& s = self->state;
-        if (std::exchange(s.work_known, true)) return;
-        s.to_wake.assign(std::make_move_iterator(in.entities.begin()), std::make_move_iterator(in.entities.end()));
-        for (const auto& key : s.to_wake) {
-          auto stream = stream_of(key);
+        s.inherited.emplace();
+        for (const auto& key : in.entities) {
+          const auto stream = stream_of(key);
           s.streams.insert(stream);
-          if (!s.slots.contains(stream)) s.inherited.insert(std::move(stream));
+          if (!s.slots.contains(stream)) s.inherited->insert(stream);
         }
         wake_group(self);
       },
       [self](broker_ready) {
         self->state.broker_there = true;
-        open_if_it_may(self);
+        if (self->state.open()) start_work(self);
       },
       [self](streams_told& in) { self->state.stored = std::move(in.streams); },
-      [self](woken_told) {
-        auto& s = self->state;
-        for (const auto& stream : std::exchange(s.group, {})) {
-          if (const auto found = s.slots.find(stream); found != s.slots.end()) found->second.waking = false;
-        }
-        wake_group(self);
-      },
+      [self](woken_told) { wake_group(self); },
       [self](const alarm_ask& in) {
         self->state.alarms.emplace(in.due, in.stream);
         keep_ticking(self);

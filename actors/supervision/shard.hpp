@@ -1,10 +1,11 @@
 #pragma once
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -51,7 +52,6 @@ struct shard_state {
     phase is = phase::live;
     boot_ms used;
     bool restart_asked = false;  ///< by an operator: its end does not count as a failure
-    bool waking = false;         ///< its history comes with its group's, unless somebody asks for it before
     std::uint64_t incarnation = 0;
     std::vector<caf::message> held;
   };
@@ -63,15 +63,15 @@ struct shard_state {
   vitals vital;
   bool alone = false;         ///< nothing of the former incarnation is under way
   bool broker_there = false;  ///< or not needed here
-  bool open = false;          ///< both; before that messages are held in `early`
-  std::vector<caf::message> early;
+  bool open() const { return alone && broker_there; }
+  std::vector<caf::message> early;              ///< before it is open
   std::shared_ptr<const stream_filter> stored;  ///< streams that were stored when this began; null: not known yet
   stream_filter streams;                        ///< those stored since, and those with open work
-  bool work_known = false;                      ///< `inherited` is whole
-  /// Open work of a former owner that has not been recovered here yet; whatever else comes back retired under us.
-  std::unordered_set<stream_id> inherited;
-  std::deque<entity_key> to_wake;
-  std::vector<stream_id> group;  ///< those whose histories are being read; the next are woken after them
+  /// Open work of a former owner that has not been recovered here yet; whatever else comes back retired under us. Not
+  /// known at first.
+  std::optional<std::set<stream_id>> inherited;
+  /// Those of it whose histories are being read and that nobody has asked for; the next are woken after them.
+  std::unordered_set<stream_id> group;
   std::unordered_map<stream_id, slot> slots;
   crash_windows crashes{restart_intensity{}};
   std::unordered_map<stream_id, std::string> parked_because;

@@ -49,7 +49,7 @@ struct broker_state {
   request_token last_token = 0;
   trading_day day;
   boot_ms lease_until;
-  std::vector<caf::actor> waiting_shards;  ///< for the first lease
+  std::vector<caf::actor> waiting_shards;  ///< for a lease
   std::set<shard_id> shards;               ///< whose orders this node has
   bool flushing = false;
   bool ticking = false;

@@ -209,13 +209,14 @@ struct risk_book {
 /// order.
 ///
 /// A fill counts as used on its own day, and while capacity is held for its order not before the day for which that was
-/// reserved: the clock of who dates fills may be behind the book's day, which never goes back. When the fill's day is
-/// after the book's (that clock may be ahead by a moment) it counts at once as well, which errs to the safe side. A
-/// fill of a day before both only reduces what is held: told late it was of that day, and where a clock went ahead for
-/// a while and the book with it, what was held then is used on no day. So is a fill that is found after its order's end
-/// and dated before the book's day. day_rolled never goes back; it leaves used what was filled
-/// ahead for the new day, sets orders to zero, counts the reservations made in advance for the new day into `orders`,
-/// and drops tombstones made before the trading day that ends; tombstones_dropped does so with the day's own.
+/// reserved: the clock of who dates fills may be behind the book's day, which never goes back. When that day is after
+/// the book's (the clock may be ahead by a moment) it counts at once as well, which errs to the safe side. A fill of an
+/// earlier day only reduces what is held: told late, it was of that day; but where a clock went ahead for a while and
+/// the book with it, what was held then is used on no day, and neither is a fill that is found after its order's end.
+///
+/// day_rolled never goes back; it leaves used what was filled ahead for the new day, sets orders to zero, counts the
+/// reservations made in advance for the new day into `orders`, and drops tombstones made before the trading day that
+/// ends; tombstones_dropped does so with the day's own.
 void evolve(risk_book& book, const risk_event& event);
 
 // ---- readings -------------------------------------------------------------------------------------------------------

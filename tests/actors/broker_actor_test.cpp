@@ -122,10 +122,11 @@ class lone_broker : public test::quiet_system {
       stop_for(std::exchange(stopped_after_look, {}));
       return seen;
     };
-    route_to(keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
-      return {[this](const envelope&, const broker_answered& told) { answers.push_back(told); },
-              [](const envelope&, const broker_reported&) {}};
-    })));
+    services.routes =
+        test::routes_to(services, keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+                          return {[this](const envelope&, const broker_answered& told) { answers.push_back(told); },
+                                  [](const envelope&, const broker_reported&) {}};
+                        })));
     services.cluster =
         keep(system.spawn([](caf::event_based_actor*) -> caf::behavior { return {[](const subscribe_ask&) {}}; }));
     services.claims =

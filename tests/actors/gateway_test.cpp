@@ -35,9 +35,7 @@ class silent_world {
     };
     auto services = node.services;
     services.router = services.market = services.broker = silent_ = node.system.spawn(silent);
-    services.routes = std::make_shared<route_table>(services.clock);
-    services.routes->set_lease({services.clock().boot.value + 1'000'000'000});
-    for (shard_id shard = 0; shard < shard_count; ++shard) services.routes->set_shard(shard, silent_);
+    services.routes = test::routes_to(services, silent_);
     parent_ = node.system.spawn([this, services](caf::event_based_actor* self) -> caf::behavior {
       bridges_.push_back(edge_.start(self, services));
       return {[this, self, services](int) { bridges_.push_back(edge_.start(self, services)); }};

@@ -12,6 +12,17 @@
 
 namespace sb::test {
 
+/// A table in which every shard is this actor, and what is answered under gateway number 1 goes to `take`.
+inline std::shared_ptr<route_table> routes_to(
+    const node_services& services, const caf::actor& everything,
+    const take_answer& take = [](std::uint64_t, answer&&) {}) {
+  auto routes = std::make_shared<route_table>(services.clock);
+  routes->set_lease({services.clock().boot.value + 1'000'000'000});
+  for (shard_id shard = 0; shard < shard_count; ++shard) routes->set_shard(shard, everything);
+  routes->set_gateway(1, take);
+  return routes;
+}
+
 /// An actor system under CAF's test scheduler: nothing runs and no time passes until a test says so. `actors` are ended
 /// with it.
 struct quiet_system {
@@ -43,14 +54,6 @@ struct quiet_system {
   ~quiet_system() {
     for (const auto& actor : actors) caf::anon_send_exit(actor, caf::exit_reason::kill);
     run();
-  }
-  /// Every shard is this actor, and what is answered under gateway number 1 goes to `take`.
-  void route_to(
-      const caf::actor& everything, const take_answer& take = [](std::uint64_t, answer&&) {}) {
-    services.routes = std::make_shared<route_table>(services.clock);
-    services.routes->set_lease({boot() + 1'000'000'000});
-    for (shard_id shard = 0; shard < shard_count; ++shard) services.routes->set_shard(shard, everything);
-    services.routes->set_gateway(1, take);
   }
   quiet_system(const quiet_system&) = delete;
   quiet_system& operator=(const quiet_system&) = delete;

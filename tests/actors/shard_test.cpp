@@ -65,7 +65,8 @@ struct shard_and_writer : quiet_system {
     services.router = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
       return {[](const shard_ready&) {}, [this](const shard_open&) { opened = true; }};
     }));
-    route_to({}, [this](std::uint64_t, answer&& told) { answers.push_back(std::move(told)); });
+    services.routes =
+        routes_to(services, {}, [this](std::uint64_t, answer&& told) { answers.push_back(std::move(told)); });
     services.writer = keep(system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
       return {
           [this, self](const write_ask&) { writing.push_back(caf::actor_cast<caf::actor>(self->current_sender())); },
