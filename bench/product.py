@@ -139,6 +139,12 @@ class Site:
             raise SystemExit(f"{method} {path}: {head.decode()} {rest.decode()}")
         return head + b"\r\n\r\n" + rest
 
+    def refusals(self):
+        """What the node has refused since its start, by its own count."""
+        wanted = re.compile(r'(http_requests_total\{.*status="[45].*|admission_refused_total.*|http_refused_total.*) [1-9]')
+        status, text = self.get("/metrics")
+        return [line for line in text.splitlines() if wanted.match(line)] if status == 200 else [f"/metrics: {status}"]
+
     def entities(self):
         """How many actors of entities there are now."""
         if self.token is None:

@@ -1,8 +1,8 @@
 #include "web/date_time.hpp"
 
 #include <array>
+#include <charconv>
 #include <chrono>
-#include <cstdio>
 
 namespace sb::web {
 namespace {
@@ -49,24 +49,42 @@ std::optional<int> take_clock(std::string_view& text) {
   return *hours * 60 + *minutes;
 }
 
+/// At least `count` digits, zeros before them; `value` >= 0.
+void append_digits(std::string& text, std::int64_t value, std::size_t count) {
+  std::array<char, 24> digits{};
+  const auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  const auto length = static_cast<std::size_t>(end - digits.data());
+  if (length < count) text.append(count - length, '0');
+  text.append(digits.data(), length);
+}
+
+void append_date(std::string& text, trading_day day) {
+  const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{day.value}}};
+  append_digits(text, static_cast<int>(date.year()), 4);
+  append_digits(text += '-', static_cast<unsigned>(date.month()), 2);
+  append_digits(text += '-', static_cast<unsigned>(date.day()), 2);
+}
+
 }  // namespace
 
 std::string format_date(trading_day day) {
-  const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{day.value}}};
-  std::array<char, 48> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%04d-%02u-%02u", static_cast<int>(date.year()),
-                                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
-  return {text.data(), static_cast<std::size_t>(length)};
+  std::string text;
+  append_date(text, day);
+  return text;
 }
 
 std::string format_date_time(wall_ms at) {
   const trading_day day = day_of(at, 0);
   const std::int64_t of_day = at.value - std::int64_t{day.value} * day_ms;
-  std::array<char, 64> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%sT%02d:%02d:%02d.%03dZ", format_date(day).c_str(),
-                                   static_cast<int>(of_day / 3'600'000), static_cast<int>(of_day / 60'000 % 60),
-                                   static_cast<int>(of_day / 1'000 % 60), static_cast<int>(of_day % 1'000));
-  return {text.data(), static_cast<std::size_t>(length)};
+  std::string text;
+  text.reserve(sizeof "2026-01-01T00:00:00.000Z");
+  append_date(text, day);
+  append_digits(text += 'T', of_day / 3'600'000, 2);
+  append_digits(text += ':', of_day / 60'000 % 60, 2);
+  append_digits(text += ':', of_day / 1'000 % 60, 2);
+  append_digits(text += '.', of_day % 1'000, 3);
+  text += 'Z';
+  return text;
 }
 
 std::optional<wall_ms> parse_date_time(std::string_view text) {

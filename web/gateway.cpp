@@ -107,6 +107,7 @@ caf::actor gateway::start(caf::event_based_actor* parent, const node_services& s
 }
 
 void gateway::connect(const node_services& services, caf::actor bridge) {
+  send_leaving();  // by the table that they were admitted under, and before they are answered
   services_ = services;
   bridge_ = std::move(bridge);
   open_.clear();
@@ -182,6 +183,8 @@ void gateway::on_tick() {
     for (const auto request : due) timed_out(request);
   }
   wheel_at_ = now;
+  // Nothing waits here, unless there was no memory for a post.
+  send_leaving();
   for (const auto request : door_.waited_too_long(clock)) {
     const auto found = pending_.find(request);
     if (found != pending_.end() && found->second.unsent) timed_out(request);
@@ -248,6 +251,7 @@ void gateway::timed_out(std::uint64_t request) {
 }
 
 void gateway::shard_ended(shard_id shard) {
+  send_leaving();  // nothing leaves after it was answered
   open_.erase(shard);
   std::vector<std::uint64_t> lost;
   for (const auto& [request, waiting] : pending_) {
@@ -274,7 +278,16 @@ void gateway::ask(const entity_key& to, message body, const request_context& con
   waiting->unsent.emplace(std::move(head), std::move(body));
 }
 
-void gateway::send(envelope&& head, message&& body) { services_->routes->send(std::move(head), std::move(body)); }
+void gateway::send(envelope&& head, message&& body) {
+  leaving_.emplace_back(std::move(head), std::move(body));
+  if (leaving_.size() == 1) post_([this] { send_leaving(); });
+}
+
+void gateway::send_leaving() {
+  for (auto& [head, body] : std::exchange(leaving_, {})) {
+    services_->routes->send(std::move(head), std::move(body));
+  }
+}
 
 void gateway::let_in() {
   if (!services_) return;

@@ -68,7 +68,10 @@ class gateway final : public entity_port {
   /// Where the request waits for its answer; null when it was refused.
   pending* admit(const credit& wanted, std::int64_t wait_ms, bool urgent, on_answer& done);
   void refuse(const credit& wanted, short_of lacking, const char* detail, on_answer done);
+  /// Collected: send_leaving() sends what one round of the io thread's loop has brought, so that actors are woken less
+  /// often.
   void send(envelope&& head, message&& body);
+  void send_leaving();
   /// Those of the line for which there is room now.
   void let_in();
   void answered(std::uint64_t request, answer&& body);
@@ -99,6 +102,7 @@ class gateway final : public entity_port {
   std::uint64_t last_request_ = 0;
   std::set<shard_id> open_;  ///< shards of this node that take requests
   boot_ms lease_until_;
+  std::vector<std::pair<envelope, message>> leaving_;
 };
 
 }  // namespace sb::web

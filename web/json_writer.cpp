@@ -1,12 +1,25 @@
 #include "web/json_writer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 
 #include "web/date_time.hpp"
 #include "web/utf8.hpp"
 
 namespace sb::web {
+namespace {
+
+constexpr auto plain_characters = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = 0x20; c < 0x80; ++c) plain[c] = c != '"' && c != '\\';
+  return plain;
+}();
+
+bool is_plain(char c) { return plain_characters[static_cast<unsigned char>(c)]; }
+
+}  // namespace
 
 json_writer& json_writer::key(std::string_view name) {
   separate();
@@ -46,12 +59,11 @@ void json_writer::quoted(std::string_view text) {
   std::size_t at = 0;
   std::size_t plain = 0;  // start of what needs no change and is appended in one piece
   const auto flush = [&] { out_.append(text, plain, at - plain); };
-  while (at < text.size()) {
+  while (true) {
+    at = static_cast<std::size_t>(
+        std::find_if_not(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_plain) - text.begin());
+    if (at == text.size()) break;
     const auto c = static_cast<unsigned char>(text[at]);
-    if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
-      ++at;
-      continue;
-    }
     if (c >= 0x80) {
       const std::size_t length = utf8_sequence_length(text.substr(at));
       if (length != 0) {

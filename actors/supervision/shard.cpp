@@ -145,7 +145,8 @@ shard_state::slot& slot_of(self_ptr self, const entity_key& key) {
     spawn_entity(self, entry, missed ? predecessor::lost : predecessor::retired);
   } else {
     entry.used = state.services.clock().boot;
-    if (state.group.erase(found->first) > 0) ask_history(self, entry);  // it is begun by whichever comes first
+    // It is begun by whichever history comes first.
+    if (state.group.erase(found->first) > 0 && entry.is == phase::live) ask_history(self, entry);
   }
   keep_ticking(self);
   return entry;
@@ -181,8 +182,8 @@ void wake_group(self_ptr self) {
   while (state.group.size() < state.rules.waking_max && !state.inherited->empty()) {
     const auto stream = std::move(state.inherited->extract(state.inherited->begin()).value());
     auto& entry = state.slots[stream];
-    take_place(self, entry, *key_of(stream));
-    begin(self, entry, predecessor::lost);
+    take_place(self, entry, key_of(stream).value());
+    begin(self, entry, predecessor::lost);  // stored, as open_work_told said of each
     ask.histories.push_back({state.number, stream, entry.host, entry.incarnation});
     state.group.insert(stream);
   }

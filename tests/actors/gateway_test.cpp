@@ -21,7 +21,7 @@ web::admission_limits with_credits(const web::credit_limits& credits) {
 class silent_world {
  public:
   explicit silent_world(const web::admission_limits& limits)
-      : edge_{limits, [this] { return now_; }, [](const std::function<void()>& work) { work(); }} {
+      : edge_{limits, [this] { return now_; }, [this](const std::function<void()>& work) { post(work); }} {
     const auto silent = [this](caf::event_based_actor* self) -> caf::behavior {
       self->set_default_handler([this](caf::scheduled_actor*, caf::message_view& view) -> caf::result<caf::message> {
         if (view.content().match_element<envelope>(0)) sent_.push_back(view.content().get_as<envelope>(0).from.request);
@@ -60,12 +60,16 @@ class silent_world {
 
   using request = void (silent_world::*)();
   void order() { ask(virtual_node::trader, get_order{}); }
-  void ask(user_id user, message what, bool urgent = false) {
+  void order_then(std::function<void()> answered) {
+    ask(virtual_node::trader, get_order{}, false, [answered](answer&&) { answered(); });
+  }
+  void ask(user_id user, message what, bool urgent = false) { ask(user, std::move(what), urgent, note()); }
+  void ask(user_id user, message what, bool urgent, web::entity_port::on_answer done) {
     web::request_context who;
     who.by.organization = virtual_node::organization;
     who.by.user = user;
     who.urgent = urgent;
-    edge_.ask(order_key(virtual_node::organization, "ORD1"), std::move(what), who, 1'000, note());
+    edge_.ask(order_key(virtual_node::organization, "ORD1"), std::move(what), who, 1'000, std::move(done));
   }
   void price() { edge_.last_price("NSE", "SBIN", note()); }
   void fill() { edge_.paper_fill({{}, "ORD1", 1, {1}, ""}, 1'000, note()); }
@@ -103,11 +107,21 @@ class silent_world {
     return sent_;
   }
   int refused() const { return refused_; }
+  /// The io thread is at something else from here to release().
+  void hold() { holding_ = true; }
+  /// How often somebody has posted meanwhile; all of it is done now.
+  std::size_t release() {
+    holding_ = false;
+    const auto posted = held_.size();
+    for (const auto& work : std::exchange(held_, {})) work();
+    return posted;
+  }
 
   virtual_node node;
   int timed_out = 0;
 
  private:
+  void post(const std::function<void()>& work) { holding_ ? held_.push_back(work) : work(); }
   take_answer take_;
   web::entity_port::on_answer note() {
     return [this](answer&& told) {
@@ -117,6 +131,8 @@ class silent_world {
     };
   }
   boot_ms now_;
+  bool holding_ = false;
+  std::vector<std::function<void()>> held_;
   std::vector<std::uint64_t> sent_;
   web::gateway edge_;
   caf::actor silent_;
@@ -316,4 +332,28 @@ TEST_CASE("who asked about the tree is answered when a restart takes the bridge 
   REQUIRE(told.empty());
   world.restart_bridge();
   CHECK(told == std::vector<std::string>{"stopped", "unknown"});
+}
+
+TEST_CASE("what comes together is sent together, in its order") {
+  silent_world world{web::admission_limits{}};
+  world.hold();
+  for (int i = 0; i < 3; ++i) world.order();
+  CHECK(world.sent().empty());
+  CHECK(world.release() == 1);
+  CHECK(world.sent() == std::vector<std::uint64_t>{1, 2, 3});
+}
+
+TEST_CASE("what has been answered, because its shard or the bridge has gone, does not leave any more") {
+  silent_world world{web::admission_limits{}};
+  world.hold();
+  if (GENERATE(false, true)) {
+    world.restart_bridge();
+  } else {
+    world.tell(shard_gone{shard_of(order_key(virtual_node::organization, "ORD1")), "ended"});
+  }
+  std::size_t sent_before = 0;
+  world.order_then([&] { sent_before = world.sent().size(); });
+  world.release();
+  CHECK(sent_before == 1);
+  CHECK(world.sent().size() == 1);
 }

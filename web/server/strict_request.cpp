@@ -166,12 +166,22 @@ std::optional<refusal> read_framing(const http_request& request, const field_sum
   return std::nullopt;
 }
 
+/// The end of the printable ASCII from `at`: within a line it needs no look.
+std::size_t past_plain(std::string_view text, std::size_t at, std::size_t end) {
+  while (at < end && text[at] >= 0x20 && text[at] < 0x7F) ++at;
+  return at;
+}
+
 }  // namespace
 
 header_scan::verdict header_scan::scan(std::string_view text, const http_limits& limits) {
   const auto too_large = [&] { return lines_ == 0 ? refusal::target_too_long : refusal::header_too_large; };
   const auto end = std::min(text.size(), limits.header_bytes_max);
   for (; seen_ < end; ++seen_) {
+    if (seen_ != line_start_ && !after_cr_) {
+      seen_ = past_plain(text, seen_, end);
+      if (seen_ == end) break;
+    }
     const auto c = static_cast<unsigned char>(text[seen_]);
     if (after_cr_) {
       if (c != '\n') return refusal::line_ending;
