@@ -40,15 +40,21 @@ update shard s set owner = '', incarnation = 0
 from unnest($1::int[], $2::bigint[]) x(id, epoch)
 where s.id = x.id and s.epoch = x.epoch and s.owner = $3::text and s.incarnation = $4::bigint)"};
 
+// A plan is made once, perhaps when nothing is stored yet. An inner query that is ordered or limited is run for each
+// stream by itself, through its index; a plain join would read all of the shard until PostgreSQL has analyzed the
+// table.
 constexpr statement read_snapshots{"journal_snapshots", R"(
 select w.place::int, s.version, s.body
 from unnest($2::text[]) with ordinality w(stream, place)
-join snapshot s on s.shard = $1::int and s.stream = w.stream)"};
+cross join lateral (
+  select k.version, k.body from snapshot k where k.shard = $1::int and k.stream = w.stream limit 1) s)"};
 
 constexpr statement read_tails{"journal_tails", R"(
 select w.place::int, j.seq, j.stream, j.version, j.events, j.at, j.epoch, j.hash, j.body
 from unnest($2::text[], $3::bigint[]) with ordinality w(stream, after, place)
-join journal j on j.shard = $1::int and j.stream = w.stream and j.version > w.after
+cross join lateral (
+  select r.* from journal r where r.shard = $1::int and r.stream = w.stream and r.version > w.after
+  order by r.version) j
 order by w.place, j.version)"};
 
 constexpr statement read_rows{"journal_rows", R"(

@@ -94,6 +94,37 @@ TEST_CASE("a full table gets its later indexes, and a page is read along them", 
                      1));
 }
 
+TEST_CASE("a history is read without the rest of its shard, also where nothing was stored when that was planned",
+          "[plans]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  database_view view{world.conninfo()};
+  view.run("alter table journal set (autovacuum_enabled = off); alter table snapshot set (autovacuum_enabled = off)");
+  constexpr int streams = 2'000;
+  const auto name = [](int number) { return "7/order/ORD" + std::to_string(number); };
+  {
+    const auto journal = world.open(self);  // its end tells PostgreSQL's statistics
+    auto owner = claimed(*journal, self, 70);
+    CHECK(journal->read_streams(70, {name(1), name(2)}, generous).at(0).rows.empty());
+    CHECK(journal->read_after(70, 0, 10, generous).empty());
+    for (int number = 0; number < streams; ++number) {
+      owner.row(name(number), 1);
+      if (number % 10 == 0) journal->save_snapshot(70, {name(number), 1, "{}"}, generous);
+    }
+    REQUIRE(journal->append({owner.part()}, generous).at(0).status == append_status::stored);
+    CHECK(journal->read_streams(70, {name(streams + 1), name(streams + 2)}, generous).at(0).rows.empty());
+    CHECK(journal->read_after(70, 10, 10, generous).size() == 10);
+  }
+  CHECK(view.becomes("view_inserted", "select n_tup_ins from pg_stat_user_tables where relname = 'journal'", streams));
+  CHECK(view.number("view_journal",
+                    "select sum(idx_tup_read)::bigint from pg_stat_user_indexes where relname = 'journal'") < 100);
+  CHECK(view.number(
+            "view_scans",
+            "select sum(seq_tup_read)::bigint from pg_stat_user_tables where relname in ('journal', 'snapshot')") == 0);
+  CHECK(view.number("view_snapshot",
+                    "select sum(idx_tup_read)::bigint from pg_stat_user_indexes where relname = 'snapshot'") < 100);
+}
+
 TEST_CASE("a setting is fixed by who comes first", "[migrations]") {
   if (!postgres_world::available()) return;
   postgres_world world;
