@@ -5,12 +5,11 @@
 
 namespace sb {
 
-projection::projection(std::int32_t utc_offset_minutes, load_order orders, load_position positions,
-                       std::size_t positions_max)
+projection::projection(std::int32_t utc_offset_minutes, load_order orders, load_account accounts, std::size_t kept_max)
     : utc_offset_minutes_{utc_offset_minutes},
       load_order_{std::move(orders)},
-      load_position_{std::move(positions)},
-      positions_max_{positions_max} {}
+      load_account_{std::move(accounts)},
+      kept_max_{kept_max} {}
 
 void projection::follow(shard_id shard, std::int64_t cursor) {
   drop(shard);
@@ -25,31 +24,48 @@ void projection::drop(shard_id shard) {
     const auto key = key_of(entry.first);
     return key && shard_of(*key) == shard;
   });
-  std::erase_if(positions_, [&](const auto& entry) {
+  std::erase_if(accounts_, [&](const auto& entry) {
     if (shard_of(shard_role::trade, entry.first.organization) != shard) return false;
     used_.erase(entry.second.place);
+    kept_ -= 1 + entry.second.positions.size();
     return true;
   });
 }
 
-position& projection::position_at(const position_key& key) {
-  const auto found = positions_.find(key);
-  if (found != positions_.end()) {
+projection::kept_account& projection::account_of(const position_owner& owner) {
+  const auto found = accounts_.find(owner);
+  if (found != accounts_.end()) {
     used_.splice(used_.begin(), used_, found->second.place);
-    return found->second.held;
+    return found->second;
   }
-  const auto loaded = load_position_(key);
-  used_.push_front(key);
-  return positions_.emplace(key, kept_position{loaded, used_.begin()}).first->second.held;
+  auto stored = load_account_(owner);
+  kept_ += 1 + stored.size();
+  used_.push_front(owner);
+  return accounts_.emplace(owner, kept_account{std::move(stored), used_.begin()}).first->second;
 }
 
-/// One that has changed since the last take() of its shard is nowhere else yet: it stays, and all that were used later.
-void projection::let_positions_go() {
-  while (positions_.size() > positions_max_) {
-    const auto& last = used_.back();
-    const auto shard = shards_.find(shard_of(shard_role::trade, last.organization));
-    if (shard != shards_.end() && shard->second.changed_positions.contains(last)) return;
-    positions_.erase(last);
+/// One that its account does not have yet is flat.
+position& projection::position_at(const position_key& key) {
+  const auto [place, fresh] = account_of({key.organization, key.account}).positions.try_emplace(key);
+  if (fresh) ++kept_;
+  return place->second;
+}
+
+/// Since the last take() of its shard.
+bool projection::has_changed(const position_owner& owner) const {
+  const auto shard = shards_.find(shard_of(shard_role::trade, owner.organization));
+  if (shard == shards_.end()) return false;
+  const auto& changed = shard->second.changed_positions;
+  const auto first = changed.lower_bound({owner.organization, owner.account, {}, {}, {}});
+  return first != changed.end() && position_owner{first->first.organization, first->first.account} == owner;
+}
+
+/// One that has changed is nowhere else yet: it stays, and all that were used later.
+void projection::let_accounts_go() {
+  while (kept_ > kept_max_ && !has_changed(used_.back())) {
+    const auto last = accounts_.find(used_.back());
+    kept_ -= 1 + last->second.positions.size();
+    accounts_.erase(last);
     used_.pop_back();
   }
 }
@@ -115,12 +131,14 @@ projection_batch projection::take(shard_id shard) {
     if (is_closed(order.state.status)) open_.erase(stream_of(order_key(order.organization, id)));
     batch.orders.push_back(std::move(order));
   }
-  for (const auto& [key, seq] : state.changed_positions) batch.positions.push_back({key, positions_.at(key).held, seq});
+  for (const auto& [key, seq] : state.changed_positions) {
+    batch.positions.push_back({key, accounts_.at({key.organization, key.account}).positions.at(key), seq});
+  }
   batch.unreadable = std::move(state.unreadable);
   state.changed.clear();
   state.changed_positions.clear();
   state.unreadable.clear();
-  let_positions_go();
+  let_accounts_go();
   return batch;
 }
 

@@ -32,6 +32,12 @@ struct position_key {
   product_type product = product_type::intraday;
   friend auto operator<=>(const position_key&, const position_key&) = default;
 };
+/// Whose position it is.
+struct position_owner {
+  organization_id organization;
+  account_id account;
+  friend auto operator<=>(const position_owner&, const position_owner&) = default;
+};
 struct projected_position {
   position_key key;
   position held;
@@ -48,14 +54,14 @@ struct projection_batch {
 
 class projection {
  public:
-  /// An order's state as of the cursor, folded from its stream; a position as it is stored. Called for what is not in
-  /// memory.
+  /// An order's state as of the cursor, folded from its stream; an account's positions as they are stored. Called for
+  /// what is not in memory.
   using load_order = std::function<order_state(const entity_key&, std::int64_t before_version)>;
-  using load_position = std::function<position(const position_key&)>;
+  using load_account = std::function<std::map<position_key, position>(const position_owner&)>;
 
-  /// Of positions about `positions_max` are kept, those that were filled last; the others are loaded again.
-  projection(std::int32_t utc_offset_minutes, load_order orders, load_position positions,
-             std::size_t positions_max = 100'000);
+  /// Accounts are kept whole, those that were filled last, about `kept_max` of them and their positions together; the
+  /// others are loaded again.
+  projection(std::int32_t utc_offset_minutes, load_order orders, load_account accounts, std::size_t kept_max = 100'000);
 
   void follow(shard_id shard, std::int64_t cursor);
   void drop(shard_id shard);
@@ -66,10 +72,10 @@ class projection {
   std::int64_t rows_to_take() const;
   /// Folds rows that continue the shard; false when there is a gap (nothing after it is folded).
   bool fold(shard_id shard, const std::vector<journal_row>& rows);
-  /// What changed in this shard since the last call. Closed orders, and positions beyond the bound, leave memory with
+  /// What changed in this shard since the last call. Closed orders, and accounts beyond the bound, leave memory with
   /// it: the caller stores the batch, or drops the shard, before it folds anything more.
   projection_batch take(shard_id shard);
-  std::size_t positions_kept() const { return positions_.size(); }
+  std::size_t accounts_kept() const { return accounts_.size(); }
 
  private:
   struct shard_state {
@@ -79,22 +85,25 @@ class projection {
     std::map<position_key, std::int64_t> changed_positions;
     std::vector<std::string> unreadable;
   };
-  struct kept_position {
-    position held;
-    std::list<position_key>::iterator place;  ///< in used_
+  struct kept_account {
+    std::map<position_key, position> positions;
+    std::list<position_owner>::iterator place;  ///< in used_
   };
   void fold_row(shard_state& shard, const entity_key& key, const journal_row& row);
+  kept_account& account_of(const position_owner& owner);
   position& position_at(const position_key& key);
-  void let_positions_go();
+  bool has_changed(const position_owner& owner) const;
+  void let_accounts_go();
 
   std::int32_t utc_offset_minutes_;
   load_order load_order_;
-  load_position load_position_;
+  load_account load_account_;
   std::map<shard_id, shard_state> shards_;
   std::unordered_map<stream_id, order_state> open_;  ///< orders that more events are expected of
-  std::size_t positions_max_;
-  std::map<position_key, kept_position> positions_;
-  std::list<position_key> used_;  ///< keys of positions_, the last filled first
+  std::size_t kept_max_;
+  std::map<position_owner, kept_account> accounts_;
+  std::list<position_owner> used_;  ///< keys of accounts_, the last filled first
+  std::size_t kept_ = 0;            ///< accounts and their positions
 };
 
 }  // namespace sb

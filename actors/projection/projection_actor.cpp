@@ -33,12 +33,11 @@ order_state load_order(projection_state& state, const entity_key& key, std::int6
   return order;
 }
 
-position load_position(projection_state& state, const position_key& key) {
-  for (const auto& row : state.tables.positions(key.organization, key.account, state.settings.statement_deadline)) {
-    if (row.exchange == key.exchange && row.symbol == key.symbol && row.product_type == word(key.product))
-      return position_of(row);
-  }
-  return {};
+std::map<position_key, position> load_account(projection_state& state, const position_owner& owner) {
+  std::map<position_key, position> held;
+  for (const auto& row : state.tables.positions(owner.organization, owner.account, state.settings.statement_deadline))
+    if (const auto key = key_of(row)) held.emplace(*key, position_of(row));
+  return held;
 }
 
 void tell(const std::function<void(shard_id)>& observer, shard_id shard) {
@@ -315,7 +314,7 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
   state.core = std::make_unique<projection>(
       settings.utc_offset_minutes,
       [self](const entity_key& key, std::int64_t before) { return load_order(self->state, key, before); },
-      [self](const position_key& key) { return load_position(self->state, key); });
+      [self](const position_owner& owner) { return load_account(self->state, owner); });
   // What a former incarnation said of them is over.
   for (shard_id shard = shards_per_role; shard < shard_count; ++shard) tell(state.observe.out_of_sight, shard);
   const auto me = caf::actor_cast<caf::actor>(self);

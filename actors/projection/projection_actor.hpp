@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "actors/protocol/node_services.hpp"
@@ -83,6 +84,8 @@ caf::behavior projection_actor(caf::stateful_actor<projection_state>* self, node
 postgres::order_row row_of(const projected_order& order);
 order_state state_of(const postgres::order_row& row);
 postgres::position_row row_of(const projected_position& held);
+/// None where the row has a product that is not ours.
+std::optional<position_key> key_of(const postgres::position_row& row);
 position position_of(const postgres::position_row& row);
 
 }  // namespace sb

@@ -87,6 +87,12 @@ postgres::position_row row_of(const projected_position& projected) {
   return row;
 }
 
+std::optional<position_key> key_of(const postgres::position_row& row) {
+  const auto product = product_type_from(row.product_type);
+  if (!product) return std::nullopt;
+  return position_key{row.organization, row.account, row.exchange, row.symbol, *product};
+}
+
 position position_of(const postgres::position_row& row) {
   position held;
   held.day = row.day;

@@ -2,6 +2,7 @@
 import pytest
 
 from desk import Desk
+from waiting import eventually
 
 
 @pytest.fixture
@@ -10,6 +11,8 @@ def neighbours(desk, other_desk):
     order = other_desk.trader.place(other_desk.order(client_order_id=f"{other_desk.canary}-1", comments=other_desk.canary)).json()
     assert other_desk.fill(order["order_id"], 499.00, 3).status_code == 200
     other_desk.set_limits("account", allowed_symbols=["SBIN", "INFY"])
+    # Where its own list is empty yet, ours would be too.
+    eventually(lambda: len(other_desk.admin.get("/trades").json()["data"]) == 1, "the other organization's order is in its list")
     return desk, other_desk, order
 
 

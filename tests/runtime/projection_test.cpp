@@ -69,7 +69,15 @@ struct desk {
                         ++loads;
                         return orders[key.id];
                       },
-                      [this](const position_key& key) { return positions[key]; }};
+                      [this](const position_owner& owner) { return held_by(owner); }};
+  }
+
+  std::map<position_key, position> held_by(const position_owner& owner) const {
+    std::map<position_key, position> held;
+    for (const auto& [key, one] : positions) {
+      if (position_owner{key.organization, key.account} == owner) held.emplace(key, one);
+    }
+    return held;
   }
 
   std::vector<journal_row> rows;
@@ -186,7 +194,7 @@ SCENARIO("a shard that is dropped is forgotten, and can be followed again") {
   CHECK(batch.orders.front().state.version == 3);
 }
 
-SCENARIO("positions that were not filled lately leave memory and are loaded again") {
+SCENARIO("accounts that were not filled lately leave memory and are loaded again, whole") {
   desk d;
   const auto fill_of = [](std::int64_t account, std::int64_t quantity) {
     auto fact = fill("F" + std::to_string(quantity), quantity);
@@ -195,25 +203,25 @@ SCENARIO("positions that were not filled lately leave memory and are loaded agai
   };
   std::vector<std::int64_t> loaded;
   projection p{330, [](const entity_key&, std::int64_t) { return order_state{}; },
-               [&](const position_key& key) {
-                 loaded.push_back(key.account.value);
-                 return d.positions[key];
+               [&](const position_owner& owner) {
+                 loaded.push_back(owner.account.value);
+                 return d.held_by(owner);
                },
-               2};
+               5};  // two accounts with a position each, and no third
   p.follow(trade_shard, 0);
   const auto happened = [&](std::int64_t account, std::int64_t quantity) {
     d.happened("O" + std::to_string(d.rows.size()), {request(), fill_of(account, quantity)});
     REQUIRE(p.fold(trade_shard, d.after(p.position_of(trade_shard))));
   };
   for (const auto account : {1, 2, 3}) happened(account, 10);
-  CHECK(p.positions_kept() == 3);  // what is not stored yet stays
+  CHECK(p.accounts_kept() == 3);  // what is not stored yet stays
   d.save(p.take(trade_shard));
-  CHECK(p.positions_kept() == 2);
+  CHECK(p.accounts_kept() == 2);
   happened(2, 1);
   happened(1, 5);
   d.save(p.take(trade_shard));
   CHECK(loaded == std::vector<std::int64_t>{1, 2, 3, 1});
-  CHECK(p.positions_kept() == 2);
+  CHECK(p.accounts_kept() == 2);
   auto key = sbin;
   key.account = {1};
   CHECK(d.positions[key].net_quantity == 15);
@@ -221,7 +229,28 @@ SCENARIO("positions that were not filled lately leave memory and are loaded agai
   CHECK(d.positions[key].net_quantity == 11);
 }
 
-SCENARIO("a position that has changed stays until its own shard is taken") {
+SCENARIO("an account is read once, whatever it trades") {
+  desk d;
+  int loads = 0;
+  projection p{330, [](const entity_key&, std::int64_t) { return order_state{}; },
+               [&](const position_owner& owner) {
+                 ++loads;
+                 return d.held_by(owner);
+               }};
+  p.follow(trade_shard, 0);
+  for (const auto* symbol : {"SBIN", "TCS", "INFY"}) {
+    auto fact = fill("F1", 10);
+    fact.symbol = symbol;
+    d.happened(symbol, {request(), fact});
+    REQUIRE(p.fold(trade_shard, d.after(p.position_of(trade_shard))));
+    d.save(p.take(trade_shard));
+  }
+  CHECK(loads == 1);
+  CHECK(d.positions.size() == 3);
+  CHECK(d.positions[sbin].net_quantity == 10);
+}
+
+SCENARIO("an account that has changed stays until its own shard is taken") {
   desk here;
   desk there;
   organization_id neighbour{8};
@@ -233,7 +262,7 @@ SCENARIO("a position that has changed stays until its own shard is taken") {
   row.shard = other_shard;
   row.stream = stream_of(order_key(neighbour, "O2"));
   projection p{330, [](const entity_key&, std::int64_t) { return order_state{}; },
-               [](const position_key&) { return position{}; }, 0};
+               [](const position_owner&) { return std::map<position_key, position>{}; }, 0};
   p.follow(trade_shard, 0);
   p.follow(other_shard, 0);
   REQUIRE(p.fold(trade_shard, here.rows));
@@ -241,5 +270,5 @@ SCENARIO("a position that has changed stays until its own shard is taken") {
   there.save(p.take(other_shard));
   here.save(p.take(trade_shard));
   CHECK(here.positions[sbin].net_quantity == 10);
-  CHECK(p.positions_kept() == 0);
+  CHECK(p.accounts_kept() == 0);
 }

@@ -356,7 +356,9 @@ void the_tables_equal_their_journal(const world& all) {
   }
   if (positions.size() != models.positions().size()) broken("I11", "the table of positions lacks some");
   for (const auto& [key, held] : positions) {
-    if (models.held(key) != held) broken("I11", "the position in " + key.symbol + " is not what its fills make of it");
+    const auto found = models.positions().find(key);
+    if (found == models.positions().end() || found->second.held != held)
+      broken("I11", "the position in " + key.symbol + " is not what its fills make of it");
   }
 }
 

@@ -19,9 +19,13 @@ std::int64_t tables::cursor(shard_id shard) const {
   return found == cursors_.end() ? 0 : found->second;
 }
 
-position tables::held(const position_key& key) const {
-  const auto found = positions_.find(key);
-  return found == positions_.end() ? position{} : found->second.held;
+std::map<position_key, position> tables::held_by(const position_owner& owner) const {
+  std::map<position_key, position> held;
+  for (auto at = positions_.lower_bound({owner.organization, owner.account, {}, {}, {}});
+       at != positions_.end() && position_owner{at->first.organization, at->first.account} == owner; ++at) {
+    held.emplace(at->first, at->second.held);
+  }
+  return held;
 }
 
 std::vector<entity_key> tables::open_orders(shard_id shard) const {

@@ -13,7 +13,7 @@ class tables {
   /// False, and nothing is written, when the cursor is not where the batch began.
   bool apply(const projection_batch& batch);
   std::int64_t cursor(shard_id shard) const;
-  position held(const position_key& key) const;
+  std::map<position_key, position> held_by(const position_owner& owner) const;
   /// Orders that somebody must look after, as of the cursor.
   std::vector<entity_key> open_orders(shard_id shard) const;
 
