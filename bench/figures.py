@@ -183,6 +183,7 @@ class Bench:
         site = self.site("reads")
         token, account = site.client_lines()[0].split()
         self.place(site, 64, "reads", site.some_clients("one-user", site.client_lines()[:1]), self.seconds)
+        time.sleep(REST_S)
         orders = json.loads(site.get("/trades?limit=50", token)[1])["data"]
         if len(orders) < 50:
             raise SystemExit(f"a page of 50 is to be read, and there are {len(orders)} orders")

@@ -59,8 +59,8 @@ class projection {
   using load_order = std::function<order_state(const entity_key&, std::int64_t before_version)>;
   using load_account = std::function<std::map<position_key, position>(const position_owner&)>;
 
-  /// Accounts are kept whole, those that were filled last, about `kept_max` of them and their positions together; the
-  /// others are loaded again.
+  /// Accounts are kept whole: those that changed since they were taken, and of the others the ones that were filled
+  /// last, `kept_max` accounts and positions together. What is not kept is loaded again.
   projection(std::int32_t utc_offset_minutes, load_order orders, load_account accounts, std::size_t kept_max = 100'000);
 
   void follow(shard_id shard, std::int64_t cursor);

@@ -46,7 +46,7 @@ std::string session_guards(plans planning) {
          "; set synchronous_commit = on"
          "; set timezone = 'UTC'"
          "; set plan_cache_mode = " +
-         (planning == plans::generic ? "force_generic_plan" : "force_custom_plan");
+         (planning == plans::generic ? "force_generic_plan; set enable_seqscan = off" : "force_custom_plan");
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ struct statement {
 };
 
 /// What the planner does with prepared statements. `generic` for fixed shapes, where planning each time costs more than
-/// it can gain; `custom` for lists with optional filters, where only the values tell which index to use.
+/// it can gain; tables are read by their indexes there, because a plan lasts that was made for an empty table. `custom`
+/// for lists with optional filters, where only the values tell which index to use.
 enum class plans { generic, custom };
 
 /// "stocksblitz/<node>/<incarnation>". Take-over recognizes an owner's connections by it, so it must arrive whole:

@@ -40,9 +40,9 @@ update shard s set owner = '', incarnation = 0
 from unnest($1::int[], $2::bigint[]) x(id, epoch)
 where s.id = x.id and s.epoch = x.epoch and s.owner = $3::text and s.incarnation = $4::bigint)"};
 
-// A plan is made once, perhaps when nothing is stored yet. An inner query that is ordered or limited is run for each
-// stream by itself, through its index; a plain join would read all of the shard until PostgreSQL has analyzed the
-// table.
+// A plan is made once, perhaps when nothing is stored yet (see plans::generic). An inner query that is ordered or
+// limited is run for each stream by itself, through its index; a plain join would read all of the shard until
+// PostgreSQL has analyzed the table.
 constexpr statement read_snapshots{"journal_snapshots", R"(
 select w.place::int, s.version, s.body
 from unnest($2::text[]) with ordinality w(stream, place)

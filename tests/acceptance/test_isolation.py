@@ -11,8 +11,10 @@ def neighbours(desk, other_desk):
     order = other_desk.trader.place(other_desk.order(client_order_id=f"{other_desk.canary}-1", comments=other_desk.canary)).json()
     assert other_desk.fill(order["order_id"], 499.00, 3).status_code == 200
     other_desk.set_limits("account", allowed_symbols=["SBIN", "INFY"])
-    # Where its own list is empty yet, ours would be too.
-    eventually(lambda: len(other_desk.admin.get("/trades").json()["data"]) == 1, "the other organization's order is in its list")
+    # While its own lists are empty, ours would be too.
+    positions = f"/api/positions?trading_account_id={other_desk.account}"
+    eventually(lambda: [row["net_quantity"] for row in other_desk.admin.get(positions).json()["data"]] == [3], "the fill is folded")
+    eventually(lambda: other_desk.usage("account")["used_value"] > 0, "the fill is settled")
     return desk, other_desk, order
 
 

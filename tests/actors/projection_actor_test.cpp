@@ -30,6 +30,8 @@ struct lists : quiet_system {
   std::map<shard_id, shard_append> parts;
   std::map<shard_id, std::int64_t> cursors;
   std::vector<order_id> written;
+  std::vector<postgres::position_row> held;  ///< of every account
+  std::map<std::string, std::int64_t> net;   ///< written, by symbol and product
   int statements = 0;
   int out_of_sight = 0;
   std::map<shard_id, int> versions;  ///< how often it was said that a shard is written; 0: out of sight
@@ -38,7 +40,7 @@ struct lists : quiet_system {
   std::int64_t lag_rows = 0;
   caf::actor projecting;
 
-  void stored(organization_id organization, const order_id& order) {
+  void stored(organization_id organization, const order_id& order, const std::vector<order_event>& then = {}) {
     const auto shard = shard_of(shard_role::trade, organization);
     memory_journal journal{store};
     if (!parts.contains(shard)) {
@@ -53,9 +55,12 @@ struct lists : quiet_system {
     row.shard = shard;
     row.seq = part.head_before + 1;
     row.stream = stream_of(order_key(organization, order));
-    row.version = row.events = 1;
+    row.version = 1;
+    row.events = 1 + static_cast<std::int32_t>(then.size());
     row.epoch = part.epoch;
-    row.body = pack({encode(fact)});
+    std::vector<event_record> events{encode(fact)};
+    for (const auto& one : then) events.push_back(encode(one));
+    row.body = pack(events);
     part.rows = {row};
     REQUIRE(journal.append({part}, {}).at(0).status == append_status::stored);
     ++part.head_before;
@@ -73,6 +78,7 @@ struct lists : quiet_system {
       cursors[part.shard] = part.seq;
       moved.push_back(part.shard);
       for (const auto& order : part.orders) written.push_back(order.id);
+      for (const auto& row : part.positions) net[row.symbol + ' ' + row.product_type] = row.net_quantity;
     }
     return moved;
   }
@@ -95,7 +101,7 @@ struct lists : quiet_system {
       for (const auto& [shard, seq] : cursors) out.push_back({shard, seq});
       return out;
     };
-    tables.positions = [](organization_id, account_id, deadline) { return std::vector<postgres::position_row>{}; };
+    tables.positions = [this](organization_id, account_id, deadline) { return held; };
     projecting = keep(system.spawn(
         projection_actor, services, projection_settings{},
         [this] { return std::unique_ptr<journal>{std::make_unique<memory_journal>(store)}; },
@@ -299,4 +305,34 @@ SCENARIO("whoever keeps what was read hears when it may be another") {
     l.advance(2'500ms);
     CHECK(l.versions[shard] == 0);
   }
+}
+
+TEST_CASE("fills go on from the positions that are stored, each of its product") {
+  lists l;
+  const auto [first, second] = two_organizations();
+  const auto fill = [](product_type product, std::int64_t quantity) {
+    order_filled fact;
+    fact.fill_id = "F" + std::to_string(quantity);
+    fact.quantity = quantity;
+    fact.price = {500'000};
+    fact.account = {1};
+    fact.exchange = "NSE";
+    fact.symbol = "SBIN";
+    fact.product = product;
+    return fact;
+  };
+  for (const auto& [product, quantity] : {std::pair{"INTRADAY", 10}, {"DELIVERY", 20}, {"FORMER", 40}}) {
+    auto& row = l.held.emplace_back();
+    row.organization = first;
+    row.account = {1};
+    row.exchange = "NSE";
+    row.symbol = "SBIN";
+    row.product_type = product;
+    row.net_quantity = row.net_buy_quantity = quantity;
+  }
+  l.stored(first, "A1", {fill(product_type::intraday, 1), fill(product_type::delivery, 2), fill(product_type::mtf, 3)});
+  l.start();
+  l.advance(500ms);
+  REQUIRE(l.wrote("A1"));
+  CHECK(l.net == std::map<std::string, std::int64_t>{{"SBIN INTRADAY", 11}, {"SBIN DELIVERY", 22}, {"SBIN MTF", 3}});
 }

@@ -196,9 +196,10 @@ SCENARIO("a shard that is dropped is forgotten, and can be followed again") {
 
 SCENARIO("accounts that were not filled lately leave memory and are loaded again, whole") {
   desk d;
-  const auto fill_of = [](std::int64_t account, std::int64_t quantity) {
+  const auto fill_of = [](std::int64_t account, std::int64_t quantity, const std::string& symbol) {
     auto fact = fill("F" + std::to_string(quantity), quantity);
     fact.account = {account};
+    fact.symbol = symbol;
     return fact;
   };
   std::vector<std::int64_t> loaded;
@@ -207,24 +208,29 @@ SCENARIO("accounts that were not filled lately leave memory and are loaded again
                  loaded.push_back(owner.account.value);
                  return d.held_by(owner);
                },
-               5};  // two accounts with a position each, and no third
+               5};  // one account with two positions and one with one, and no third
   p.follow(trade_shard, 0);
-  const auto happened = [&](std::int64_t account, std::int64_t quantity) {
-    d.happened("O" + std::to_string(d.rows.size()), {request(), fill_of(account, quantity)});
+  const auto happened = [&](std::int64_t account, std::int64_t quantity, const std::string& symbol = "SBIN") {
+    d.happened("O" + std::to_string(d.rows.size()), {request(), fill_of(account, quantity, symbol)});
     REQUIRE(p.fold(trade_shard, d.after(p.position_of(trade_shard))));
   };
+  happened(1, 20, "TCS");
   for (const auto account : {1, 2, 3}) happened(account, 10);
   CHECK(p.accounts_kept() == 3);  // what is not stored yet stays
   d.save(p.take(trade_shard));
   CHECK(p.accounts_kept() == 2);
   happened(2, 1);
   happened(1, 5);
+  happened(1, 6, "TCS");
   d.save(p.take(trade_shard));
   CHECK(loaded == std::vector<std::int64_t>{1, 2, 3, 1});
   CHECK(p.accounts_kept() == 2);
   auto key = sbin;
   key.account = {1};
   CHECK(d.positions[key].net_quantity == 15);
+  key.symbol = "TCS";
+  CHECK(d.positions[key].net_quantity == 26);
+  key = sbin;
   key.account = {2};
   CHECK(d.positions[key].net_quantity == 11);
 }
@@ -248,6 +254,21 @@ SCENARIO("an account is read once, whatever it trades") {
   CHECK(loads == 1);
   CHECK(d.positions.size() == 3);
   CHECK(d.positions[sbin].net_quantity == 10);
+}
+
+SCENARIO("what is dropped with its shard does not count as kept") {
+  desk d;
+  d.happened("O1", {request(), fill("F1", 10)});
+  projection p{330, [](const entity_key&, std::int64_t) { return order_state{}; },
+               [](const position_owner&) { return std::map<position_key, position>{}; }, 2};
+  p.follow(trade_shard, 0);
+  REQUIRE(p.fold(trade_shard, d.rows));
+  p.drop(trade_shard);
+  CHECK(p.accounts_kept() == 0);
+  p.follow(trade_shard, 0);
+  REQUIRE(p.fold(trade_shard, d.rows));
+  d.save(p.take(trade_shard));
+  CHECK(p.accounts_kept() == 1);
 }
 
 SCENARIO("an account that has changed stays until its own shard is taken") {

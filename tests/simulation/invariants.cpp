@@ -354,7 +354,8 @@ void the_tables_equal_their_journal(const world& all) {
                         std::to_string(order.version));
     }
   }
-  if (positions.size() != models.positions().size()) broken("I11", "the table of positions lacks some");
+  if (positions.size() != models.positions().size())
+    broken("I11", "the table of positions lacks some, or has too many");
   for (const auto& [key, held] : positions) {
     const auto found = models.positions().find(key);
     if (found == models.positions().end() || found->second.held != held)

@@ -33,7 +33,7 @@ void node::start() {
   projection_ = std::make_unique<projection>(
       utc_offset_minutes, [this](const entity_key& key, std::int64_t before) { return order_before(key, before); },
       [this](const position_owner& owner) { return world_.db.models.held_by(owner); },
-      static_cast<std::size_t>(world_.chance.between(1, 4)));
+      static_cast<std::size_t>(world_.chance.between(1, 10)));
   members_ = std::make_unique<membership>(lease_times{});
   lease_ = std::make_unique<lease>(lease_times{});
   clock_ = std::make_unique<node_clock>(system_clock(), boot_ms{world_.time.now()});
