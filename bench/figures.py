@@ -102,7 +102,8 @@ class Bench:
         told = loads.place_orders(site, connections, seconds or self.seconds, run, clients or site.clients)
         self.load_shares.append(told["load_share"])
         if told["non2xx"] + told["socket_errors"]:
-            say(f"{run}: {told['non2xx']} answers not 2xx, {told['socket_errors']} errors of sockets; of the node since its start: {', '.join(site.refusals())}")
+            say(f"{run}: {told['non2xx']} answers not 2xx, {told['socket_errors']} errors of sockets; of the node since its start: "
+                + ", ".join(site.refusals()))
         return told
 
     def in_turns(self, what, runs):

@@ -46,7 +46,7 @@ projection::kept_account& projection::account_of(const position_owner& owner) {
 
 /// One that its account does not have yet is flat.
 position& projection::position_at(const position_key& key) {
-  const auto [place, fresh] = account_of({key.organization, key.account}).positions.try_emplace(key);
+  const auto [place, fresh] = account_of(key.owner).positions.try_emplace(key);
   if (fresh) ++kept_;
   return place->second;
 }
@@ -56,8 +56,8 @@ bool projection::has_changed(const position_owner& owner) const {
   const auto shard = shards_.find(shard_of(shard_role::trade, owner.organization));
   if (shard == shards_.end()) return false;
   const auto& changed = shard->second.changed_positions;
-  const auto first = changed.lower_bound({owner.organization, owner.account, {}, {}, {}});
-  return first != changed.end() && position_owner{first->first.organization, first->first.account} == owner;
+  const auto first = changed.lower_bound({owner, {}, {}, {}});
+  return first != changed.end() && first->first.owner == owner;
 }
 
 /// One that has changed is nowhere else yet: it stays, and all that were used later.
@@ -110,7 +110,7 @@ void projection::fold_row(shard_state& shard, const entity_key& key, const journ
     if (!fact) return shard.unreadable.push_back(row.stream + ": " + why);
     evolve(order, *fact, row.at);
     if (const auto* fill = std::get_if<order_filled>(&*fact)) {
-      const position_key at{key.organization, fill->account, fill->exchange, fill->symbol, fill->product};
+      const position_key at{{key.organization, fill->account}, fill->exchange, fill->symbol, fill->product};
       apply_fill(position_at(at), fill->direction, fill->quantity, fill->price, day_of(fill->at, utc_offset_minutes_));
       shard.changed_positions[at] = row.seq;
     }
@@ -131,9 +131,8 @@ projection_batch projection::take(shard_id shard) {
     if (is_closed(order.state.status)) open_.erase(stream_of(order_key(order.organization, id)));
     batch.orders.push_back(std::move(order));
   }
-  for (const auto& [key, seq] : state.changed_positions) {
-    batch.positions.push_back({key, accounts_.at({key.organization, key.account}).positions.at(key), seq});
-  }
+  for (const auto& [key, seq] : state.changed_positions)
+    batch.positions.push_back({key, accounts_.at(key.owner).positions.at(key), seq});
   batch.unreadable = std::move(state.unreadable);
   state.changed.clear();
   state.changed_positions.clear();

@@ -24,19 +24,17 @@ struct projected_order {
   shard_id shard = 0;
   std::int64_t seq = 0;
 };
-struct position_key {
-  organization_id organization;
-  account_id account;
-  std::string exchange;
-  std::string symbol;
-  product_type product = product_type::intraday;
-  friend auto operator<=>(const position_key&, const position_key&) = default;
-};
-/// Whose position it is.
 struct position_owner {
   organization_id organization;
   account_id account;
   friend auto operator<=>(const position_owner&, const position_owner&) = default;
+};
+struct position_key {
+  position_owner owner;
+  std::string exchange;
+  std::string symbol;
+  product_type product = product_type::intraday;
+  friend auto operator<=>(const position_key&, const position_key&) = default;
 };
 struct projected_position {
   position_key key;

@@ -107,7 +107,6 @@ caf::actor gateway::start(caf::event_based_actor* parent, const node_services& s
 }
 
 void gateway::connect(const node_services& services, caf::actor bridge) {
-  send_leaving();  // by the table that they were admitted under, and before they are answered
   services_ = services;
   bridge_ = std::move(bridge);
   open_.clear();
@@ -183,8 +182,6 @@ void gateway::on_tick() {
     for (const auto request : due) timed_out(request);
   }
   wheel_at_ = now;
-  // Nothing waits here, unless there was no memory for a post.
-  send_leaving();
   for (const auto request : door_.waited_too_long(clock)) {
     const auto found = pending_.find(request);
     if (found != pending_.end() && found->second.unsent) timed_out(request);
@@ -251,7 +248,6 @@ void gateway::timed_out(std::uint64_t request) {
 }
 
 void gateway::shard_ended(shard_id shard) {
-  send_leaving();  // nothing leaves after it was answered
   open_.erase(shard);
   std::vector<std::uint64_t> lost;
   for (const auto& [request, waiting] : pending_) {
@@ -274,19 +270,20 @@ void gateway::ask(const entity_key& to, message body, const request_context& con
   head.by = context.by;
   head.correlation = context.correlation;
   head.causation = context.causation;
-  if (waiting->ticket.where == admission_ticket::place::core) return send(std::move(head), std::move(body));
   waiting->unsent.emplace(std::move(head), std::move(body));
+  if (waiting->ticket.where == admission_ticket::place::core) leave_soon(last_request_);
 }
 
-void gateway::send(envelope&& head, message&& body) {
-  leaving_.emplace_back(std::move(head), std::move(body));
-  if (leaving_.size() == 1) post_([this] { send_leaving(); });
+void gateway::leave_soon(std::uint64_t request) {
+  post_([this, request] { leave(request); });
 }
 
-void gateway::send_leaving() {
-  for (auto& [head, body] : std::exchange(leaving_, {})) {
-    services_->routes->send(std::move(head), std::move(body));
-  }
+/// One that was answered meanwhile stays.
+void gateway::leave(std::uint64_t request) {
+  const auto found = pending_.find(request);
+  if (found == pending_.end() || !found->second.unsent) return;
+  auto [head, body] = *std::exchange(found->second.unsent, std::nullopt);
+  services_->routes->send(std::move(head), std::move(body));
 }
 
 void gateway::let_in() {
@@ -295,9 +292,7 @@ void gateway::let_in() {
   while (const auto request = door_.next(now)) {
     auto& waiting = pending_.at(*request);
     door_.entered(*request, waiting.ticket, now);
-    auto [head, body] = std::move(*waiting.unsent);
-    waiting.unsent.reset();
-    send(std::move(head), std::move(body));
+    leave_soon(*request);
   }
 }
 

@@ -56,7 +56,7 @@ class gateway final : public entity_port {
     on_answer done;  ///< empty once the client has its answer
     admission_ticket ticket;
     std::optional<order_answer> stored;
-    std::optional<std::pair<envelope, message>> unsent;  ///< while it waits in the line
+    std::optional<std::pair<envelope, message>> unsent;  ///< until it leaves
     bool places = false;                                 ///< an order
   };
   struct late_refusal {
@@ -68,10 +68,9 @@ class gateway final : public entity_port {
   /// Where the request waits for its answer; null when it was refused.
   pending* admit(const credit& wanted, std::int64_t wait_ms, bool urgent, on_answer& done);
   void refuse(const credit& wanted, short_of lacking, const char* detail, on_answer done);
-  /// Collected: send_leaving() sends what one round of the io thread's loop has brought, so that actors are woken less
-  /// often.
-  void send(envelope&& head, message&& body);
-  void send_leaving();
+  /// With what else this round of the io thread's loop brings, so that actors are woken less often.
+  void leave_soon(std::uint64_t request);
+  void leave(std::uint64_t request);
   /// Those of the line for which there is room now.
   void let_in();
   void answered(std::uint64_t request, answer&& body);
@@ -102,7 +101,6 @@ class gateway final : public entity_port {
   std::uint64_t last_request_ = 0;
   std::set<shard_id> open_;  ///< shards of this node that take requests
   boot_ms lease_until_;
-  std::vector<std::pair<envelope, message>> leaving_;
 };
 
 }  // namespace sb::web

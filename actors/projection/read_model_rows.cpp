@@ -65,8 +65,8 @@ order_state state_of(const postgres::order_row& row) {
 postgres::position_row row_of(const projected_position& projected) {
   const auto& held = projected.held;
   postgres::position_row row;
-  row.organization = projected.key.organization;
-  row.account = projected.key.account;
+  row.organization = projected.key.owner.organization;
+  row.account = projected.key.owner.account;
   row.exchange = projected.key.exchange;
   row.symbol = projected.key.symbol;
   row.product_type = word(projected.key.product);
@@ -82,7 +82,7 @@ postgres::position_row row_of(const projected_position& projected) {
   row.net_quantity = held.net_quantity;
   row.average_price = average_price(held);
   row.realized_pnl = held.realized;
-  row.shard = shard_of(shard_role::trade, projected.key.organization);
+  row.shard = shard_of(shard_role::trade, projected.key.owner.organization);
   row.seq = projected.seq;
   return row;
 }
@@ -90,7 +90,7 @@ postgres::position_row row_of(const projected_position& projected) {
 std::optional<position_key> key_of(const postgres::position_row& row) {
   const auto product = product_type_from(row.product_type);
   if (!product) return std::nullopt;
-  return position_key{row.organization, row.account, row.exchange, row.symbol, *product};
+  return position_key{{row.organization, row.account}, row.exchange, row.symbol, *product};
 }
 
 position position_of(const postgres::position_row& row) {

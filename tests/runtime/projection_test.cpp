@@ -75,7 +75,7 @@ struct desk {
   std::map<position_key, position> held_by(const position_owner& owner) const {
     std::map<position_key, position> held;
     for (const auto& [key, one] : positions) {
-      if (position_owner{key.organization, key.account} == owner) held.emplace(key, one);
+      if (key.owner == owner) held.emplace(key, one);
     }
     return held;
   }
@@ -87,7 +87,7 @@ struct desk {
   int loads = 0;
 };
 
-const position_key sbin{organization, {10}, "NSE", "SBIN", product_type::intraday};
+const position_key sbin{{organization, {10}}, "NSE", "SBIN", product_type::intraday};
 
 }  // namespace
 
@@ -226,12 +226,12 @@ SCENARIO("accounts that were not filled lately leave memory and are loaded again
   CHECK(loaded == std::vector<std::int64_t>{1, 2, 3, 1});
   CHECK(p.accounts_kept() == 2);
   auto key = sbin;
-  key.account = {1};
+  key.owner.account = {1};
   CHECK(d.positions[key].net_quantity == 15);
   key.symbol = "TCS";
   CHECK(d.positions[key].net_quantity == 26);
   key = sbin;
-  key.account = {2};
+  key.owner.account = {2};
   CHECK(d.positions[key].net_quantity == 11);
 }
 

@@ -338,7 +338,7 @@ void the_tables_equal_their_journal(const world& all) {
     if (stored.row->seq > models.cursor(stored.row->shard)) return;
     evolve(orders[stored.key->id], fact, stored.row->at);
     if (const auto* fill = std::get_if<order_filled>(&fact)) {
-      const position_key at{stored.key->organization, fill->account, fill->exchange, fill->symbol, fill->product};
+      const position_key at{{stored.key->organization, fill->account}, fill->exchange, fill->symbol, fill->product};
       apply_fill(positions[at], fill->direction, fill->quantity, fill->price, day_of(fill->at, utc_offset_minutes));
     }
   });

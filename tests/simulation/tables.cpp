@@ -21,8 +21,8 @@ std::int64_t tables::cursor(shard_id shard) const {
 
 std::map<position_key, position> tables::held_by(const position_owner& owner) const {
   std::map<position_key, position> held;
-  for (auto at = positions_.lower_bound({owner.organization, owner.account, {}, {}, {}});
-       at != positions_.end() && position_owner{at->first.organization, at->first.account} == owner; ++at) {
+  for (auto at = positions_.lower_bound({owner, {}, {}, {}}); at != positions_.end() && at->first.owner == owner;
+       ++at) {
     held.emplace(at->first, at->second.held);
   }
   return held;
