@@ -79,6 +79,9 @@ class turn {
   void reply(requester to, answer body) {
     if (to.request != 0) after_commit(reply_out{to, std::move(body)});
   }
+  void reply_unhurried(requester to, answer body) {
+    if (to.request != 0) after_commit_unhurried(reply_out{to, std::move(body)});
+  }
 
  private:
   friend class entity_core;

@@ -104,7 +104,8 @@ void order_entity::on(const place_order& in, const envelope& head, turn& now) {
     ask_reserve(now);
   }
   if (state_.status == order_status::pending_new && in.wait_ms > 0) {
-    now.reply(head.from, order_stored{answer_now(false)});
+    // What goes on waits for the risk book's row as well, so one commit may have both.
+    now.reply_unhurried(head.from, order_stored{answer_now(false)});
     waiters_.push_back({head.from, false, false});
   } else {
     now.reply(head.from, answer_now(false));

@@ -27,9 +27,15 @@ SCENARIO("an order goes its way step by step, and no step is taken before the on
       CHECK(d.reply_count(1) == 0);
       CHECK(d.calls().empty());
     }
+    THEN("its row may wait for the risk book's, so that one commit has both") {
+      REQUIRE(d.all<append_out>().size() == 1);
+      CHECK_FALSE(d.all<append_out>().back().urgent);
+      CHECK(d.all<hurry_out>().empty());
+    }
     WHEN("the reservation is answered before the request is stored") {
       d.book_says(verdict::reserved);
-      THEN("nothing is sent until it is") {
+      THEN("the row is hurried") { CHECK(d.all<hurry_out>().size() == 1); }
+      THEN("nothing is sent until it is stored") {
         CHECK(d.calls().empty());
         d.store();
         CHECK(d.calls() == std::vector{broker_verb::place});
@@ -198,6 +204,7 @@ TEST_CASE("what an order refuses by itself") {
   auto body = buy_100();
   refusal.make(d, body);
   d.give(body, client(1));
+  CHECK(d.all<append_out>().back().urgent);  // the client waits for nothing else
   d.store();
   CHECK(d.status() == order_status::denied);
   CHECK(d.state().denied_because == refusal.expected);
@@ -220,6 +227,14 @@ TEST_CASE("trading hours include the opening minute, and a young price is good e
   CHECK(d.status() == order_status::pending_new);
   REQUIRE(d.messages<reserve_request>().size() == 1);
   CHECK(d.messages<reserve_request>().front().what.price == money{525'000});  // with its protection on top
+}
+
+SCENARIO("who does not wait for the outcome is answered as soon as the order is stored") {
+  order_desk d;
+  d.give(buy_100(0), client(1));
+  CHECK(d.all<append_out>().back().urgent);
+  d.store();
+  CHECK(d.replies<order_answer>(1).size() == 1);
 }
 
 SCENARIO("one key is one order") {
