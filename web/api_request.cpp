@@ -55,14 +55,21 @@ problem_code code_for(rejection why, entity_kind asked) {
   return problem_code::internal_error;
 }
 
-void add_security_headers(std::vector<name_value>& headers) {
+/// The security headers: all of them, or without those that the answer has of its own.
+std::string_view security_fields(const std::vector<name_value>& headers) {
   const auto has = [&headers](std::string_view name) {
     return std::any_of(headers.begin(), headers.end(), [name](const name_value& field) { return field.first == name; });
   };
-  headers.emplace_back("X-Content-Type-Options", "nosniff");
-  if (!has("Content-Security-Policy"))
-    headers.emplace_back("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
-  if (!has("Cache-Control")) headers.emplace_back("Cache-Control", "no-store");
+  const bool policy = has("Content-Security-Policy");
+  if (has("Cache-Control"))
+    return policy ? "X-Content-Type-Options: nosniff\r\n"
+                  : "X-Content-Type-Options: nosniff\r\n"
+                    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n";
+  return policy ? "X-Content-Type-Options: nosniff\r\n"
+                  "Cache-Control: no-store\r\n"
+                : "X-Content-Type-Options: nosniff\r\n"
+                  "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+                  "Cache-Control: no-store\r\n";
 }
 
 }  // namespace
@@ -98,10 +105,10 @@ problem problem_for(const rejected& why, entity_kind asked) {
 void api_request::respond(http_response&& response) {
   if (series != nullptr) series->answered(response.status, seconds());
   auto& fields = response.headers;
-  fields.reserve(fields.size() + headers.size() + 5);
+  fields.reserve(fields.size() + headers.size() + 2);
   for (auto& field : headers) fields.push_back(std::move(field));
   headers.clear();
-  add_security_headers(fields);
+  response.standing = security_fields(fields);
   fields.emplace_back("X-Request-ID", context.causation);
   fields.emplace_back("X-Correlation-ID", context.correlation);
   answer.respond(std::move(response));

@@ -144,20 +144,21 @@ class field_reader {
       fail(base, problem_code::validation_wrong_type, "must be a JSON object");
       return values;
     }
+    std::string pointer;
+    pointer.reserve(base.size() + 32);
     for (const auto& member : value.children()) {
-      std::string pointer = base;
+      pointer = base;
       append_pointer(pointer, member.name());
       const auto at = index_of(type, member.name());
       if (!at) {
-        fail_unknown(std::move(pointer), type);
+        fail_unknown(pointer, type);
         continue;
       }
       const auto& row = type.fields[*at];
       auto& into = values.slots_[*at];
       if (member.kind() == json_kind::null) {
         into.state = field_values::presence::null;
-        if (row.required)
-          fail(std::move(pointer), problem_code::validation_required, "is required and must not be null");
+        if (row.required) fail(pointer, problem_code::validation_required, "is required and must not be null");
         continue;
       }
       into.state = field_values::presence::present;

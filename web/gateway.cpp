@@ -122,7 +122,8 @@ void gateway::connect(const node_services& services, caf::actor bridge) {
   for (const auto& [request, done] : std::exchange(restarts_, {})) done(restart_outcome::unknown);
 }
 
-gateway::pending* gateway::admit(const credit& wanted, std::int64_t wait_ms, bool urgent, on_answer& done) {
+gateway::pending* gateway::admit(const credit& wanted, std::int64_t wait_ms, bool urgent, boot_ms now,
+                                 on_answer& done) {
   if (!services_) {
     done(rejected{rejection::draining, "this node is starting or stopping"});
     return nullptr;
@@ -130,21 +131,20 @@ gateway::pending* gateway::admit(const credit& wanted, std::int64_t wait_ms, boo
   const auto request = last_request_ + 1;
   pending waiting;
   waiting.ticket.held = wanted;
-  if (const auto lacking = door_.take(request, waiting.ticket, urgent, clock_()); lacking != short_of::nothing) {
-    refuse(wanted, lacking, "too many requests in flight", std::move(done));
+  if (const auto lacking = door_.take(request, waiting.ticket, urgent, now); lacking != short_of::nothing) {
+    refuse(wanted, lacking, "too many requests in flight", now, std::move(done));
     return nullptr;
   }
   last_request_ = request;
   waiting.done = std::move(done);
-  schedule(request, wait_ms);
+  schedule(request, wait_ms, now);
   return &pending_.emplace(request, std::move(waiting)).first->second;
 }
 
-void gateway::refuse(const credit& wanted, short_of lacking, const char* detail, on_answer done) {
+void gateway::refuse(const credit& wanted, short_of lacking, const char* detail, boot_ms now, on_answer done) {
   if (refused_) refused_(lacking);
   rejected why{rejection::overloaded, detail};
   const auto* held = std::get_if<shard_credit>(&wanted);
-  const auto now = clock_();
   const auto delay = held == nullptr ? 0 : door_.refusal_delay(held->user, now);
   if (delay == 0 || !refuses_late_ || late_refusals_.size() >= late_refusals_max) return done(std::move(why));
   auto& late = late_of_user_[held->user];
@@ -161,8 +161,8 @@ void gateway::refuse_at_once() {
   });
 }
 
-void gateway::schedule(std::uint64_t request, std::int64_t wait_ms) {
-  const auto due = clock_().value + std::clamp<std::int64_t>(wait_ms, slot_ms, wait_max_ms);
+void gateway::schedule(std::uint64_t request, std::int64_t wait_ms, boot_ms now) {
+  const auto due = now.value + std::clamp<std::int64_t>(wait_ms, slot_ms, wait_max_ms);
   const auto slot = std::max(due / slot_ms + 1, wheel_at_ + 1);
   wheel_[static_cast<std::size_t>(slot) % slots].push_back(request);
 }
@@ -190,7 +190,7 @@ void gateway::on_tick() {
     const auto found = pending_.find(request);
     if (found != pending_.end()) door_.leave_core(found->second.ticket, clock);
   }
-  let_in();
+  let_in(clock);
   while (!late_refusals_.empty() && late_refusals_.begin()->first <= clock) {
     auto late = late_refusals_.extract(late_refusals_.begin());
     const auto of_user = late_of_user_.find(late.mapped().user);
@@ -202,20 +202,21 @@ void gateway::on_tick() {
 void gateway::answered(std::uint64_t request, answer&& body) {
   const auto found = pending_.find(request);
   if (found == pending_.end()) return;
+  const auto now = clock_();
   if (auto* stored = std::get_if<order_stored>(&body)) {
     found->second.stored = std::move(stored->answer);
-    door_.stored(request, found->second.ticket, clock_());
-    return let_in();
+    door_.stored(request, found->second.ticket, now);
+    return let_in(now);
   }
   auto waiting = std::move(found->second);
   pending_.erase(found);
   const auto* order = waiting.places ? std::get_if<order_answer>(&body) : nullptr;
   if (order != nullptr && !order->replayed && order->order.status == order_status::pending_new) {
-    door_.answered_early(request, waiting.ticket, clock_());
+    door_.answered_early(request, waiting.ticket, now);
   } else {
-    door_.give_back(request, waiting.ticket, clock_());
+    door_.give_back(request, waiting.ticket, now);
   }
-  let_in();
+  let_in(now);
   if (!waiting.done) return;
   const auto* refused = std::get_if<rejected>(&body);
   if (waiting.stored && refused != nullptr && refused->why == rejection::storage_unavailable) {
@@ -231,8 +232,9 @@ void gateway::timed_out(std::uint64_t request) {
   if (found->second.unsent) {
     auto waiting = std::move(found->second);
     pending_.erase(found);
-    door_.give_back(request, waiting.ticket, clock_());
-    return refuse(waiting.ticket.held, short_of::time, "it was not its turn in time; nothing was done",
+    const auto now = clock_();
+    door_.give_back(request, waiting.ticket, now);
+    return refuse(waiting.ticket.held, short_of::time, "it was not its turn in time; nothing was done", now,
                   std::move(done));
   }
   if (found->second.stored || std::holds_alternative<service_credit>(found->second.ticket.held)) {
@@ -259,14 +261,15 @@ void gateway::shard_ended(shard_id shard) {
 
 void gateway::ask(const entity_key& to, message body, const request_context& context, std::int64_t wait_ms,
                   on_answer done) {
+  const auto now = clock_();
   auto* const waiting =
-      admit(shard_credit{context.by.user, to.organization, shard_of(to)}, wait_ms, context.urgent, done);
+      admit(shard_credit{context.by.user, to.organization, shard_of(to)}, wait_ms, context.urgent, now, done);
   if (waiting == nullptr) return;
   waiting->places = std::holds_alternative<place_order>(body);
   envelope head;
   head.to = to;
   head.from = {gateway_number, last_request_};
-  head.deadline = {clock_().value + wait_ms};
+  head.deadline = {now.value + wait_ms};
   head.by = context.by;
   head.correlation = context.correlation;
   head.causation = context.causation;
@@ -286,9 +289,8 @@ void gateway::leave(std::uint64_t request) {
   services_->routes->send(std::move(head), std::move(body));
 }
 
-void gateway::let_in() {
+void gateway::let_in(boot_ms now) {
   if (!services_) return;
-  const auto now = clock_();
   while (const auto request = door_.next(now)) {
     auto& waiting = pending_.at(*request);
     door_.entered(*request, waiting.ticket, now);
@@ -297,12 +299,12 @@ void gateway::let_in() {
 }
 
 void gateway::last_price(const std::string& exchange, const std::string& symbol, on_answer done) {
-  if (admit(service_credit::market_data, service_wait_ms, false, done) == nullptr) return;
+  if (admit(service_credit::market_data, service_wait_ms, false, clock_(), done) == nullptr) return;
   caf::anon_send(services_->market, price_query{{gateway_number, last_request_}, exchange, symbol});
 }
 
 void gateway::paper_fill(sb::paper_fill fill, std::int64_t wait_ms, on_answer done) {
-  if (admit(service_credit::broker, wait_ms, false, done) == nullptr) return;
+  if (admit(service_credit::broker, wait_ms, false, clock_(), done) == nullptr) return;
   fill.from = {gateway_number, last_request_};
   caf::anon_send(services_->broker, std::move(fill));
 }

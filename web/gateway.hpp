@@ -66,13 +66,13 @@ class gateway final : public entity_port {
   };
 
   /// Where the request waits for its answer; null when it was refused.
-  pending* admit(const credit& wanted, std::int64_t wait_ms, bool urgent, on_answer& done);
-  void refuse(const credit& wanted, short_of lacking, const char* detail, on_answer done);
+  pending* admit(const credit& wanted, std::int64_t wait_ms, bool urgent, boot_ms now, on_answer& done);
+  void refuse(const credit& wanted, short_of lacking, const char* detail, boot_ms now, on_answer done);
   /// With what else this round of the io thread's loop brings, so that actors are woken less often.
   void leave_soon(std::uint64_t request);
   void leave(std::uint64_t request);
   /// Those of the line for which there is room now.
-  void let_in();
+  void let_in(boot_ms now);
   void answered(std::uint64_t request, answer&& body);
   void timed_out(std::uint64_t request);
   void shard_ended(shard_id shard);
@@ -80,7 +80,7 @@ class gateway final : public entity_port {
   void connect(const node_services& services, caf::actor bridge);
   void tree_told(std::uint64_t request, tree_node&& root);
   void restart_told(std::uint64_t request, restart_outcome what);
-  void schedule(std::uint64_t request, std::int64_t wait_ms);
+  void schedule(std::uint64_t request, std::int64_t wait_ms, boot_ms now);
 
   admission door_;
   std::function<void(short_of)> refused_;

@@ -1,9 +1,10 @@
 #include "web/json_writer.hpp"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 #include "web/date_time.hpp"
 #include "web/utf8.hpp"
@@ -18,6 +19,25 @@ constexpr auto plain_characters = [] {
 }();
 
 bool is_plain(char c) { return plain_characters[static_cast<unsigned char>(c)]; }
+
+/// Whether eight characters are: no control character, quote, backslash, and nothing beyond ASCII. In each byte of
+/// `odd` the highest bit says so of that character, or of one before it.
+bool are_plain(const char* eight) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  std::uint64_t word = 0;
+  std::memcpy(&word, eight, sizeof word);
+  const auto quotes = word ^ (ones * '"');
+  const auto slashes = word ^ (ones * '\\');
+  const auto odd = (word - ones * 0x20) | (quotes - ones) | (slashes - ones) | word;
+  return (odd & (ones * 0x80)) == 0;
+}
+
+/// How far the text goes on in plain characters from there.
+std::size_t plain_until(std::string_view text, std::size_t at) {
+  while (text.size() - at >= 8 && are_plain(text.data() + at)) at += 8;
+  while (at < text.size() && is_plain(text[at])) ++at;
+  return at;
+}
 
 }  // namespace
 
@@ -60,8 +80,7 @@ void json_writer::quoted(std::string_view text) {
   std::size_t plain = 0;  // start of what needs no change and is appended in one piece
   const auto flush = [&] { out_.append(text, plain, at - plain); };
   while (true) {
-    at = static_cast<std::size_t>(
-        std::find_if_not(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_plain) - text.begin());
+    at = plain_until(text, at);
     if (at == text.size()) break;
     const auto c = static_cast<unsigned char>(text[at]);
     if (c >= 0x80) {

@@ -16,7 +16,7 @@ namespace sb::web {
 /// Use by one thread.
 class json_writer {
  public:
-  json_writer() { out_.reserve(256); }
+  json_writer() { out_.reserve(1024); }  // an order
 
   json_writer& begin_object() { return open('{'); }
   json_writer& end_object() { return close('}'); }

@@ -13,6 +13,6 @@ def test_a_new_server_has_wal_files_that_no_commit_waits_for():
         postgres.query((ROOT / "config/make_wal_files.sql").read_text(encoding="ascii"), "postgres")
         [[now]] = postgres.query("select pg_walfile_name(pg_current_wal_lsn())", "postgres")
         ahead = [name for name in (path.name for path in (postgres.data / "pg_wal").iterdir()) if len(name) == 24 and name > now]
-        assert len(ahead) >= 40
+        assert len(ahead) >= 120
     finally:
         postgres.close()

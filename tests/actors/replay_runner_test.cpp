@@ -28,13 +28,13 @@ using std::chrono::milliseconds;
 class scripted_node {
  public:
   /// Answers one request instead of the rules, and is then used up.
-  struct exception {
+  struct special_answer {
     std::string target;
     int status;
     int times;
   };
 
-  explicit scripted_node(std::vector<exception> exceptions = {}) : exceptions_{std::move(exceptions)} {
+  explicit scripted_node(std::vector<special_answer> exceptions = {}) : exceptions_{std::move(exceptions)} {
     web::http_server_settings settings;
     settings.listeners = {{}};
     server_ = std::make_unique<web::http_server>(
@@ -114,7 +114,7 @@ class scripted_node {
     return reply(200, std::move(out));
   }
 
-  std::vector<exception> exceptions_;
+  std::vector<special_answer> exceptions_;
   std::unique_ptr<web::http_server> server_;
 };
 

@@ -163,6 +163,7 @@ TEST_CASE("responses are framed by the server and cannot split") {
     if (request.path == "/full-no-content") out.status = 204;
     if (request.path == "/long") out.body.assign(1025, 'x');
     if (request.path == "/fields") out.headers = {{"X-A", "b"}, {"X-A", "c"}};
+    if (request.path == "/standing") out.standing = "X-S: 1\r\nX-T: 2\r\n";
     respond(std::move(out));
   };
   http_limits limits;
@@ -187,6 +188,7 @@ TEST_CASE("responses are framed by the server and cannot split") {
   CHECK_FALSE(empty.has("content-length"));
   CHECK(ask("GET", "/not-modified").field("etag") == "\"1\"");
   CHECK(ask("GET", "/fields").head.find("X-A: b\r\nX-A: c\r\n") != std::string::npos);
+  CHECK(ask("GET", "/standing").head.find("\r\nX-S: 1\r\nX-T: 2\r\n") != std::string::npos);
   for (const char* path : {"/split", "/split-type", "/name", "/own", "/status", "/full-no-content", "/long"}) {
     INFO(path);
     const auto response = ask("GET", path);
@@ -196,6 +198,25 @@ TEST_CASE("responses are framed by the server and cannot split") {
   }
   CHECK(running.refused("invalid_answer") == 7);
   CHECK(ask("GET", "/").status == 200);
+}
+
+TEST_CASE("an answer that no buffer takes at once arrives whole, and so does the one behind it") {
+  std::string large;
+  while (large.size() < 24'000'000) large += std::to_string(large.size()) + '\n';
+  http_limits limits;
+  limits.response_bytes_max = large.size();
+  running_server running{limits, [&large](http_request&& request, responder respond) {
+                           respond(text(request.path == "/large" ? large : "small"));
+                         }};
+  raw_client client{running.port()};
+  client.send(request_text("GET", "/large"));
+  CHECK(client.read_response().body == large);
+  client.send(request_text("GET", "/large") + request_text("GET", "/small") + request_text("GET", "/large"));
+  CHECK(client.read_response().body == large);
+  CHECK(client.read_response().body == "small");
+  CHECK(client.read_response().body == large);
+  client.send(request_text("GET", "/small"));
+  CHECK(client.read_response().body == "small");
 }
 
 SCENARIO("an answer may come from any thread, later or never") {
@@ -225,7 +246,10 @@ SCENARIO("an answer may come from any thread, later or never") {
     THEN("the second answer was not sent") { CHECK(client.read_response().body == "second"); }
   }
   WHEN("every copy is dropped") {
-    { const auto last = std::move(respond); }
+    {
+      responder last{nullptr};
+      std::swap(last, respond);
+    }
     THEN("the client gets a 500 and the connection closes") {
       const auto response = client.read_response();
       CHECK(response.status == 500);

@@ -41,6 +41,18 @@ std::vector<name_value> query_of(std::string_view text) {
   return query;
 }
 
+/// As the client sees them: each one a field like the others.
+void spread_standing(http_response& response) {
+  auto text = std::exchange(response.standing, {});
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find("\r\n"));
+    const auto colon = line.find(": ");
+    REQUIRE(colon != std::string_view::npos);
+    response.headers.emplace_back(line.substr(0, colon), line.substr(colon + 2));
+    text.remove_prefix(line.size() + 2);
+  }
+}
+
 class kept_response final : public response_slot {
  public:
   explicit kept_response(reply& into) : into_{into} {}
@@ -49,6 +61,7 @@ class kept_response final : public response_slot {
   void deliver(http_response&& response) override {
     ++into_.answers;
     into_.response = std::move(response);
+    spread_standing(into_.response);
   }
   reply& into_;
 };

@@ -57,6 +57,22 @@ TEST_CASE("a string of any bytes becomes valid JSON") {
   CHECK(out.text() == r.json);
 }
 
+TEST_CASE("what JSON escapes is found wherever it stands in a text") {
+  const std::string around = "abcdefghijklmnopqrstuvw";
+  for (std::size_t at = 0; at <= around.size(); ++at) {
+    for (const std::string odd : {"\"", "\\", "\n", "\x1f", "\x7f", "\xC3\xA9", " ", "!"}) {
+      auto text = around;
+      text.insert(at, odd);
+      json_writer out;
+      out.string(text);
+      CAPTURE(at, odd);
+      const auto parsed = parse_json(out.text());
+      REQUIRE(std::holds_alternative<json_value>(parsed));
+      CHECK(std::get<json_value>(parsed).text() == text);
+    }
+  }
+}
+
 TEST_CASE("what is written is read back, for every byte") {
   for (int byte = 1; byte < 256; ++byte) {
     const std::string text = "<" + std::string(1, static_cast<char>(byte)) + ">";

@@ -1,6 +1,7 @@
 #include "web/auth/authenticator.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace sb::web {
@@ -12,11 +13,16 @@ bool is_bearer_scheme(std::string_view scheme) {
                     [](char a, char b) { return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b); });
 }
 
+constexpr auto token68 = [] {
+  std::array<bool, 256> of{};
+  for (const char c : std::string_view{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="})
+    of[static_cast<unsigned char>(c)] = true;
+  return of;
+}();
+
 bool is_token68(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           std::string_view{"-._~+/="}.find(c) != std::string_view::npos;
-  });
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return token68[static_cast<unsigned char>(c)]; });
 }
 
 }  // namespace

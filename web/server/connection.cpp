@@ -208,10 +208,19 @@ void connection::write(http_response&& response) {
   out_body_ = std::move(response.body);
   if (head_only_) out_body_.clear();
   phase_ = phase::writing;
+  const std::array whole{asio::buffer(std::as_const(out_head_)), asio::buffer(std::as_const(out_body_))};
+  std::size_t sent = 0;
+  if (in_.size() == 0) {  // else the next request would be answered from within this one
+    error_code error;
+    sent = socket_.write_some(whole, error);  // an error comes again below
+    if (sent == out_head_.size() + out_body_.size()) return on_written({}, sent);
+  }
   context_.board.wait(place_, waiting::write);
-  asio::async_write(
-      socket_, std::array{asio::buffer(std::as_const(out_head_)), asio::buffer(std::as_const(out_body_))},
-      [self = shared_from_this()](error_code error, std::size_t bytes) { self->on_written(error, bytes); });
+  const auto in_head = std::min(sent, out_head_.size());
+  asio::async_write(socket_, std::array{whole[0] + in_head, whole[1] + (sent - in_head)},
+                    [self = shared_from_this(), sent](error_code error, std::size_t bytes) {
+                      self->on_written(error, sent + bytes);
+                    });
 }
 
 void connection::on_written(error_code error, std::size_t bytes) {

@@ -50,6 +50,8 @@ struct http_response {
   std::string content_type;  // empty: no Content-Type field
   std::vector<name_value> headers;
   std::string body;  // for HEAD: the body a GET would have, only its length is sent
+  /// More fields: whole lines, each with its CRLF. The text lives as long as the program, and is not checked.
+  std::string_view standing = {};
 };
 
 }  // namespace sb::web

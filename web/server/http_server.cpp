@@ -130,6 +130,7 @@ void http_server::impl::admit(tcp_socket socket, const listener& from) {
   context.counts.connections_accepted.add();
   error_code ignored;
   socket.set_option(tcp::no_delay{true}, ignored);
+  socket.non_blocking(true, ignored);
   auto address = address_text(from.peer.address());
   const auto same = context.connections_by_address.find(address);
   const bool full = context.board.size() - context.connections_refused >= limits.connections_max;
@@ -152,7 +153,7 @@ void http_server::impl::tick() {
   // The wall clock is for the Date field alone; every deadline is steady.
   const std::int64_t seconds = std::time(nullptr);
   if (seconds != std::exchange(date_seconds, seconds)) context.date_field = date_field(seconds);
-  context.board.expire(steady::now(), [](connection& late, waiting what) { late.deadline_passed(what); });
+  context.board.expire(deadline_board::clock::now(), [](connection& late, waiting what) { late.deadline_passed(what); });
   for (auto& each : listeners)
     if (each.paused && each.acceptor.is_open()) accept(each);
   if (on_tick) on_tick();

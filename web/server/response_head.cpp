@@ -63,6 +63,7 @@ void append_response_head(std::string& out, const http_response& response, std::
   out.append(date_field);
   if (!response.content_type.empty()) out.append("Content-Type: ").append(response.content_type).append("\r\n");
   for (const auto& [name, value] : response.headers) out.append(name).append(": ").append(value).append("\r\n");
+  out.append(response.standing);
   if (!has_no_content(response.status)) {
     out.append("Content-Length: ");
     append_number(out, response.body.size());

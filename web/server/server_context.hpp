@@ -29,7 +29,12 @@ inline constexpr std::size_t waiting_kinds = 6;
 /// queue in order of its deadlines: setting one is a list splice, and a tick looks at the fronts only.
 class deadline_board {
  public:
-  using clock = std::chrono::steady_clock;
+  /// The steady clock as of its last tick, a few milliseconds ago at most: deadlines are set for each request.
+  struct clock {
+    using duration = std::chrono::steady_clock::duration;
+    using time_point = std::chrono::steady_clock::time_point;
+    static time_point now();
+  };
   struct entry {
     std::shared_ptr<connection> who;
     clock::time_point at;
