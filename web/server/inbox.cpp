@@ -16,10 +16,16 @@ void inbox::deliver(const std::weak_ptr<connection>& to, std::optional<http_resp
 }
 
 void inbox::put(letter&& mail) {
-  const std::scoped_lock lock{mutex_};
+  const std::shared_lock open{closing_};
   if (io_ == nullptr) return;
-  letters_.push_back(std::move(mail));
-  if (letters_.size() == 1) boost::asio::post(*io_, [self = shared_from_this()] { self->take_all(); });
+  bool first = false;
+  {
+    const std::scoped_lock lock{mutex_};
+    letters_.push_back(std::move(mail));
+    first = letters_.size() == 1;
+  }
+  // Not under the lock that take_all() wants: the io thread is up before this thread has gone on.
+  if (first) boost::asio::post(*io_, [self = shared_from_this()] { self->take_all(); });
 }
 
 void inbox::take_all() {
@@ -40,7 +46,7 @@ void inbox::take_all() {
 void inbox::close() {
   // What is dropped may hold responders, whose end comes back here: never under the lock.
   std::vector<letter> dropped;
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock both{closing_, mutex_};
   io_ = nullptr;
   io_thread_ = std::thread::id{};
   dropped.swap(letters_);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <thread>
 #include <vector>
 
@@ -43,8 +44,9 @@ class inbox : public std::enable_shared_from_this<inbox> {
   void take_all();
 
   std::atomic<std::thread::id> io_thread_{};
-  std::mutex mutex_;             // guards the next two
+  std::shared_mutex closing_;    // guards the next one; held by who closes, and shared by who is about to wake
   boost::asio::io_context* io_;  // null when closed
+  std::mutex mutex_;             // guards the next one; taken after the other
   std::vector<letter> letters_;
   std::vector<letter> in_work_;  // io thread
 };
