@@ -50,7 +50,7 @@ BEGIN {
   row("actors/supervision/", "actors/supervision/ actors/protocol/ runtime/ metrics/ domain/supervision/ domain/ids.hpp", "caf/ " posix)
   row("web/server/", "web/server/", "boost/ openssl/ " posix)
   # The requests and answers themselves are plain structs of runtime/.
-  row("web/", "web/ actors/protocol/ domain/ metrics/ runtime/messages.hpp runtime/address.hpp", "caf/ nlohmann/ cjose/ jansson.h argon2.h openssl/ " posix)
+  row("web/", "web/ actors/protocol/ domain/ metrics/ runtime/messages.hpp runtime/address.hpp", "caf/ nlohmann/ simdjson.h cjose/ jansson.h argon2.h openssl/ " posix)
   row("metrics/", "metrics/", "prometheus/")
   row("config/", "config/ domain/ actors/trade/brokers/", "yaml-cpp/ " posix)
   row("app/", "*", "*")

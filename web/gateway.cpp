@@ -204,7 +204,7 @@ void gateway::answered(std::uint64_t request, answer&& body) {
   if (found == pending_.end()) return;
   const auto now = clock_();
   if (auto* stored = std::get_if<order_stored>(&body)) {
-    found->second.stored = std::move(stored->answer);
+    found->second.stored = std::make_unique<order_answer>(std::move(stored->answer));
     door_.stored(request, found->second.ticket, now);
     return let_in(now);
   }

@@ -55,7 +55,7 @@ class gateway final : public entity_port {
   struct pending {
     on_answer done;  ///< empty once the client has its answer
     admission_ticket ticket;
-    std::optional<order_answer> stored;
+    std::unique_ptr<order_answer> stored;                ///< of a request that waits on after its order is
     std::optional<std::pair<envelope, message>> unsent;  ///< until it leaves
     bool places = false;                                 ///< an order
   };

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "web/plain_json.hpp"
 #include "web/utf8.hpp"
 
 namespace sb::web {
@@ -247,6 +248,7 @@ std::variant<json_value, json_error> parse_json(std::string_view text, const jso
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
     return json_error{json_refusal::nul_byte, nul, {}, "a NUL byte"};
   }
+  if (auto plain = read_plain_json(text, limits)) return std::move(*plain);
   if (const auto good = utf8_valid_prefix(text); good != text.size()) {
     return json_error{json_refusal::invalid_utf8, good, {}, "not UTF-8"};
   }

@@ -29,6 +29,7 @@ class json_value {
 
  private:
   friend class json_builder;
+  friend class plain_json_reader;
   std::string name_;
   std::string text_;
   std::vector<json_value> children_;

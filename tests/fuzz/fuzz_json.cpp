@@ -9,6 +9,7 @@
 #include "web/fields.hpp"
 #include "web/json.hpp"
 #include "web/order_form.hpp"
+#include "web/plain_json.hpp"
 #include "web/request_types.hpp"
 #include "web/utf8.hpp"
 
@@ -181,11 +182,25 @@ void check_table(const json_value& document, const object_type& type) {
   if (&type == &tables::order) check_order(values);
 }
 
+/// The parser of what has nothing odd in it takes nothing that the other one would not. An array is for the other one.
+void check_plain(std::string_view text, const json_limits& limits) {
+  if (text.empty() || text.size() > limits.bytes_max || text.find('\0') != std::string_view::npos) return;
+  const auto plain = read_plain_json(text, limits);
+  if (!plain) return;
+  auto around = limits;
+  ++around.depth_max, ++around.values_max, around.bytes_max += 2;
+  const auto other = parse_json('[' + std::string{text} + ']', around);
+  const auto* list = std::get_if<json_value>(&other);
+  must(list != nullptr && list->children().size() == 1, "what one parser reads the other reads too");
+  must(same(*plain, list->children()[0]), "both parsers read the same");
+}
+
 }  // namespace
 
 int fuzz_json(bytes input) {
   const auto text = text_of(input);
   const json_limits limits;
+  check_plain(text, limits);
   const auto parsed = parse_json(text, limits);
   if (const auto* why = std::get_if<json_error>(&parsed)) {
     check_refusal(text, *why);

@@ -20,7 +20,8 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t read_bytes = 4096;
 constexpr std::size_t discard_bytes_max = 256 * 1024;
-constexpr std::size_t kept_body_bytes_max = 16 * 1024;  // a response buffer above this is not worth keeping
+constexpr std::size_t joined_body_bytes_max = 4 * 1024;  // one copy costs less than two buffers in a call
+constexpr std::size_t kept_body_bytes_max = 16 * 1024;   // a response buffer above this is not worth keeping
 
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -205,14 +206,18 @@ void connection::write(http_response&& response) {
                                         : connection_field::none;
   out_head_.clear();
   append_response_head(out_head_, response, context_.date_field, field);
-  out_body_ = std::move(response.body);
-  if (head_only_) out_body_.clear();
+  out_body_.clear();
+  if (!head_only_ && response.body.size() <= joined_body_bytes_max) {
+    out_head_ += response.body;
+  } else if (!head_only_) {
+    out_body_ = std::move(response.body);
+  }
   phase_ = phase::writing;
   const std::array whole{asio::buffer(std::as_const(out_head_)), asio::buffer(std::as_const(out_body_))};
   std::size_t sent = 0;
   if (in_.size() == 0) {  // else the next request would be answered from within this one
-    error_code error;
-    sent = socket_.write_some(whole, error);  // an error comes again below
+    error_code error;     // comes again below
+    sent = out_body_.empty() ? socket_.write_some(whole[0], error) : socket_.write_some(whole, error);
     if (sent == out_head_.size() + out_body_.size()) return on_written({}, sent);
   }
   context_.board.wait(place_, waiting::write);

@@ -153,7 +153,8 @@ void http_server::impl::tick() {
   // The wall clock is for the Date field alone; every deadline is steady.
   const std::int64_t seconds = std::time(nullptr);
   if (seconds != std::exchange(date_seconds, seconds)) context.date_field = date_field(seconds);
-  context.board.expire(deadline_board::clock::now(), [](connection& late, waiting what) { late.deadline_passed(what); });
+  context.board.expire(deadline_board::clock::now(),
+                       [](connection& late, waiting what) { late.deadline_passed(what); });
   for (auto& each : listeners)
     if (each.paused && each.acceptor.is_open()) accept(each);
   if (on_tick) on_tick();

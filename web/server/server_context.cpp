@@ -8,8 +8,8 @@ namespace sb::web::wire {
 deadline_board::clock::time_point deadline_board::clock::now() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return time_point{std::chrono::duration_cast<duration>(std::chrono::seconds{now.tv_sec} +
-                                                         std::chrono::nanoseconds{now.tv_nsec})};
+  return time_point{
+      std::chrono::duration_cast<duration>(std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec})};
 }
 
 deadline_board::deadline_board(const http_limits& limits) {
