@@ -86,7 +86,7 @@ void read_database(settings_reader& reader, database_settings& database) {
   reader.integer("statement_deadline_ms", database.statement_deadline_ms, 100, minute_ms);
   reader.integer("lock_wait_ms", database.lock_wait_ms, 10, minute_ms);
   reader.integer("batch_rows_max", database.batch_rows_max, 1, 10'000);
-  reader.integer("lazy_append_ms", database.lazy_append_ms, 0, 1'000);
+  reader.integer("lazy_append_ms", database.lazy_append_ms, 0, 20);
   if (database.lock_wait_ms >= database.statement_deadline_ms)
     reader.refuse({"database.lock_wait_ms", "database.statement_deadline_ms"},
                   "lock_wait_ms must be less than statement_deadline_ms: a claim waits inside of its statement");

@@ -33,7 +33,7 @@ struct database_settings {
   std::int32_t statement_deadline_ms = 5'000;
   std::int32_t lock_wait_ms = 1'000;  ///< how long a claim of shards waits for a row lock
   std::int32_t batch_rows_max = 500;  ///< journal rows in one append statement
-  std::int32_t lazy_append_ms = 5;    ///< how long an append that no answer waits for may wait for company
+  std::int32_t lazy_append_ms = 5;    ///< how long an append that no answer waits for alone may wait for company
   bool operator==(const database_settings&) const = default;
 };
 

@@ -61,7 +61,7 @@ void entity_core::deliver(delivery in, const clock_reading& now, outputs& out) {
     return;
   }
   if (from_edge) waiting_.push_back(in.head.from);
-  const bool waited_for = !std::holds_alternative<settle_request>(in.body);
+  const bool waited_for = !std::holds_alternative<settle_request>(in.body) && !std::holds_alternative<alarm>(in.body);
   queue_.push_back(std::move(in));
   if (phase_ == phase::appending && unhurried_ && waited_for) {
     unhurried_ = false;

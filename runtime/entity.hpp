@@ -29,7 +29,7 @@ struct append_out {
   std::int32_t events = 0;
   std::string body;  ///< pack(events)
   wall_ms at;
-  bool urgent = false;  ///< somebody waits for it; else it may be part of a later batch
+  bool urgent = false;  ///< somebody waits for it, and for no other; else it may be part of a later batch
 };
 /// Somebody now waits behind the append that is out unhurried: it should go with the next batch.
 struct hurry_out {};

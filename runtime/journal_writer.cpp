@@ -39,7 +39,14 @@ void journal_writer::enqueue(pending_write write, writer_events& out) {
 }
 
 void journal_writer::hurry(shard_id shard, const stream_id& stream) {
-  // At most one append of a stream is out, and an unhurried one is among the newest.
+  // At most one append of a stream is out: it was sent, or it waits here.
+  if (const auto owner = shards_.find(shard); owner != shards_.end()) {
+    for (auto& sent : owner->second.in_flight) {
+      if (sent.stream != stream) continue;
+      sent.what.urgent = true;  // should it come back to the queue
+      return;
+    }
+  }
   const auto found = std::find_if(queue_.rbegin(), queue_.rend(), [&](const pending_write& write) {
     return write.shard == shard && write.stream == stream;
   });

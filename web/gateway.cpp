@@ -190,7 +190,7 @@ void gateway::on_tick() {
     const auto found = pending_.find(request);
     if (found != pending_.end()) door_.leave_core(found->second.ticket, clock);
   }
-  let_in(clock);
+  let_in(clock_());  // later than the beginning: the door knows the time of those that were answered
   while (!late_refusals_.empty() && late_refusals_.begin()->first <= clock) {
     auto late = late_refusals_.extract(late_refusals_.begin());
     const auto of_user = late_of_user_.find(late.mapped().user);

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 
 namespace sb::web {
@@ -10,10 +11,11 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
+constexpr std::size_t depth_max = 16;             // each level is a call inside the other
 constexpr std::size_t members_compared_max = 32;  // names of one object, each with each
 constexpr std::size_t number_bytes_max = 64;
 
-/// Without exponent, and not "-0", which is written anew. The token ends where white space or the next sign begins.
+/// Without exponent, and not "-0", which is written anew.
 bool is_plain_number(std::string_view text) {
   const auto whole = text;
   const auto digits = [&text] {
@@ -41,7 +43,7 @@ class plain_json_reader {
   explicit plain_json_reader(const json_limits& limits) : limits_{limits} {}
 
   bool object(ondemand::object from, json_value& into, std::size_t depth) {
-    if (depth > limits_.depth_max || !counts()) return false;
+    if (depth > std::min(limits_.depth_max, depth_max) || !counts()) return false;
     into.kind_ = json_kind::object;
     auto& members = into.children_;
     if (depth == 1) members.reserve(16);
@@ -61,7 +63,7 @@ class plain_json_reader {
 
  private:
   bool array(ondemand::array from, json_value& into, std::size_t depth) {
-    if (depth > limits_.depth_max || !counts()) return false;
+    if (depth > std::min(limits_.depth_max, depth_max) || !counts()) return false;
     into.kind_ = json_kind::array;
     for (auto element : from) {
       ondemand::value inner;
@@ -91,12 +93,10 @@ class plain_json_reader {
         return true;
       }
       case ondemand::json_type::number: {
-        auto text = from.raw_json_token();
+        auto text = from.raw_json_token();  // with the white space behind it
         while (!text.empty() && std::string_view{" \t\r\n"}.find(text.back()) != std::string_view::npos)
           text.remove_suffix(1);
-        ondemand::number read;  // goes on behind it
         if (!counts() || !is_plain_number(text)) return false;
-        if (from.get_number().get(read) != simdjson::SUCCESS) return false;
         into.kind_ = json_kind::number;
         into.text_ = text;
         return true;

@@ -23,7 +23,7 @@ struct writer_settings {
   std::size_t queue_max = 20'000;
   std::chrono::milliseconds statement_deadline{5'000};
   std::chrono::milliseconds lock_wait{1'000};
-  std::chrono::milliseconds lazy{3};     ///< how long an append that nobody waits for may wait for company
+  std::chrono::milliseconds lazy{3};     ///< how long an append that nobody waits for alone may wait for company
   std::chrono::milliseconds retry{200};  ///< after PostgreSQL could not be reached
 };
 /// Called on the writer's thread after each append: seconds it took, rows in it, what came of each shard's part.

@@ -184,7 +184,9 @@ void check_table(const json_value& document, const object_type& type) {
 
 /// The parser of what has nothing odd in it takes nothing that the other one would not. An array is for the other one.
 void check_plain(std::string_view text, const json_limits& limits) {
-  if (text.empty() || text.size() > limits.bytes_max || text.find('\0') != std::string_view::npos) return;
+  if (text.empty() || text.size() > limits.bytes_max || text.find('\0') != std::string_view::npos ||
+      text.starts_with("\xEF\xBB\xBF"))
+    return;
   const auto plain = read_plain_json(text, limits);
   if (!plain) return;
   auto around = limits;

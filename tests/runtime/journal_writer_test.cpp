@@ -394,3 +394,20 @@ SCENARIO("only work that somebody waits for is urgent") {
   d.run();
   CHECK_FALSE(d.writer.urgent());
 }
+
+SCENARIO("a row that is hurried while it is out is urgent when it comes back") {
+  using fault = memory_journal::append_fault;
+  const bool hurried = GENERATE(true, false);
+  desk d;
+  d.write(1, "7/order/A", 1, 1, false);
+  const auto sent = d.next_append();
+  if (hurried) d.writer.hurry(1, "7/order/A");
+  CHECK_FALSE(d.writer.urgent());
+  d.store.inject(fault::not_attempted);
+  d.writer.append_done(d.store.append(sent.parts, {}), d.events);
+  CHECK(d.writer.has_work());
+  CHECK(d.writer.urgent() == hurried);
+  d.run();
+  CHECK_FALSE(d.writer.has_work());
+  CHECK_FALSE(d.writer.urgent());
+}

@@ -31,6 +31,8 @@ SCENARIO("an order goes its way step by step, and no step is taken before the on
       REQUIRE(d.all<append_out>().size() == 1);
       CHECK_FALSE(d.all<append_out>().back().urgent);
       CHECK(d.all<hurry_out>().empty());
+      d.give(sb::alarm{authority});
+      CHECK(d.all<hurry_out>().empty());  // nobody waits for what an alarm brings
     }
     WHEN("the reservation is answered before the request is stored") {
       d.book_says(verdict::reserved);

@@ -219,6 +219,26 @@ TEST_CASE("an answer that no buffer takes at once arrives whole, and so does the
   CHECK(client.read_response().body == "small");
 }
 
+TEST_CASE("an answer of any length is whole, and its head alone where that was asked for") {
+  running_server running{{}, [](http_request&& request, responder respond) {
+                           respond(text(std::string(std::stoul(request.path.substr(1)), 'x')));
+                         }};
+  raw_client client{running.port()};
+  for (const std::size_t bytes : {0, 1, 4'095, 4'096, 4'097, 100'000, 300'000}) {
+    CAPTURE(bytes);
+    const auto path = "/" + std::to_string(bytes);
+    client.send(request_text("GET", path));
+    const auto whole = client.read_response();
+    CHECK(whole.body == std::string(bytes, 'x'));
+    client.send(request_text("HEAD", path));
+    const auto head = client.read_response(true);
+    CHECK(head.field("content-length") == std::to_string(bytes));
+    client.send(request_text("HEAD", path) + request_text("GET", path));
+    CHECK(client.read_response(true).field("content-length") == std::to_string(bytes));
+    CHECK(client.read_response().body.size() == bytes);
+  }
+}
+
 SCENARIO("an answer may come from any thread, later or never") {
   shelf requests;
   running_server running{{}, requests.handler()};

@@ -46,7 +46,7 @@ class inbox : public std::enable_shared_from_this<inbox> {
   std::atomic<std::thread::id> io_thread_{};
   std::shared_mutex closing_;    // guards the next one; held by who closes, and shared by who is about to wake
   boost::asio::io_context* io_;  // null when closed
-  std::mutex mutex_;             // guards the next one; taken after the other
+  std::mutex mutex_;             // guards the next one
   std::vector<letter> letters_;
   std::vector<letter> in_work_;  // io thread
 };
