@@ -68,6 +68,7 @@ TEST_CASE("names are taken from the fields or made") {
   CHECK(ids.of(with_fields({{"x-request-id", "a b"}})).request != "a b");
   const auto first = ids.fresh();
   CHECK(is_request_id(first.request));
+  CHECK(first.request.size() <= std::string{}.capacity());  // its copies need no memory of their own
   CHECK(first.correlation == first.request);
   CHECK(ids.fresh().request != first.request);
   CHECK(request_ids{}.fresh().request != request_ids{}.fresh().request);  // as over a restart

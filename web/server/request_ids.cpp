@@ -1,8 +1,9 @@
 #include "web/server/request_ids.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
-#include <cstdio>
+#include <iterator>
 #include <random>
 
 namespace sb::web {
@@ -25,14 +26,17 @@ bool is_request_id(std::string_view text) {
 }
 
 request_ids::request_ids() {
+  constexpr std::string_view signs = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   std::random_device dice;
-  char text[20];
-  std::snprintf(text, sizeof text, "%08x%08x-", static_cast<unsigned>(dice()), static_cast<unsigned>(dice()));
-  prefix_ = text;
+  std::uniform_int_distribution<std::size_t> any{0, signs.size() - 1};
+  for (int sign = 0; sign < 8; ++sign) prefix_ += signs[any(dice)];
 }
 
 request_names request_ids::fresh() {
-  auto id = prefix_ + std::to_string(++made_);
+  char number[16];
+  const auto end = std::to_chars(std::begin(number), std::end(number), ++made_, 36).ptr;
+  auto id = prefix_;
+  id.append(number, end);
   return {id, id};
 }
 
