@@ -20,7 +20,7 @@ function init(args)
     clients[#clients + 1] = {
       head = "POST /trades/place-order HTTP/1.1\r\nHost: " .. host .. "\r\nAuthorization: Bearer " .. token ..
         "\r\nContent-Type: application/json\r\nContent-Length: ",
-      body = '\r\n\r\n{"trading_account_id":' .. account .. ',"exchange":"NSE","symbol":"'
+      body = '{"trading_account_id":' .. account .. ',"exchange":"NSE","symbol":"'
     }
   end
   for line in io.lines(os.getenv("INSTRUMENTS")) do
@@ -39,5 +39,5 @@ function request()
   local rest = symbol.name .. '","trade_type":"' .. (k % 2 == 0 and "BUY" or "SELL") ..
     '","order_type":"LIMIT","product_type":"INTRADAY","validity":"DAY","quantity":' .. random(1, 50) .. ',"price":' ..
     floor(ticks / 20) .. format(".%02d", ticks % 20 * 5) .. ',"client_order_id":"b-' .. run .. k .. '"}'
-  return client.head .. (#client.body - 4 + #rest) .. client.body .. rest
+  return client.head .. (#client.body + #rest) .. "\r\n\r\n" .. client.body .. rest
 end

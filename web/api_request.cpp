@@ -60,16 +60,16 @@ std::string_view security_fields(const std::vector<name_value>& headers) {
   const auto has = [&headers](std::string_view name) {
     return std::any_of(headers.begin(), headers.end(), [name](const name_value& field) { return field.first == name; });
   };
-  const bool policy = has("Content-Security-Policy");
-  if (has("Cache-Control"))
-    return policy ? "X-Content-Type-Options: nosniff\r\n"
-                  : "X-Content-Type-Options: nosniff\r\n"
-                    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n";
-  return policy ? "X-Content-Type-Options: nosniff\r\n"
-                  "Cache-Control: no-store\r\n"
-                : "X-Content-Type-Options: nosniff\r\n"
-                  "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-                  "Cache-Control: no-store\r\n";
+  constexpr std::string_view cache = "Cache-Control: no-store\r\n";
+  constexpr std::string_view policy = "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n";
+  // Those two at its ends.
+  std::string_view fields =
+      "Cache-Control: no-store\r\n"
+      "X-Content-Type-Options: nosniff\r\n"
+      "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n";
+  if (has("Cache-Control")) fields.remove_prefix(cache.size());
+  if (has("Content-Security-Policy")) fields.remove_suffix(policy.size());
+  return fields;
 }
 
 }  // namespace

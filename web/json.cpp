@@ -184,7 +184,6 @@ class json_builder {
                     "more than " + std::to_string(limits_.depth_max) + " levels");
     }
     into->kind_ = kind;
-    if (open_.empty()) into->children_.reserve(16);  // of a request's fields; inside of it there may be many containers
     // An open container is the last child of its parent, and the parent gets no other child before this one is closed:
     // the pointer stays good although children live in vectors.
     open_.push_back({into, name_hashes_.size()});

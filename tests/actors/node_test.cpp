@@ -121,7 +121,8 @@ SCENARIO("an append that is not confirmed is resolved before anything else happe
   REQUIRE(last<order_answer>(node, request)->order.status == order_status::new_);
   REQUIRE(node.stored_rows(shard_role::trade) == 2);
   // The order's and the risk book's row are in one batch.
-  CHECK(node.not_stored == std::vector<std::string>(2, how == fault::not_attempted ? "not_attempted" : "unknown_commit"));
+  CHECK(node.not_stored ==
+        std::vector<std::string>(2, how == fault::not_attempted ? "not_attempted" : "unknown_commit"));
 }
 
 SCENARIO("a refused row ends its entity, which is replayed behind a barrier") {

@@ -40,8 +40,7 @@ bool is_read(const std::string& text, const json_limits& limits = {}) {
   if (!plain) return false;
   const auto other = read_by_the_other(text);
   CAPTURE(text);
-  REQUIRE(other.has_value());
-  CHECK(rewritten(*plain) == rewritten(*other));
+  CHECK((other && rewritten(*plain) == rewritten(*other)));
   return true;
 }
 
@@ -67,12 +66,12 @@ std::string nested(std::size_t depth) {
 }  // namespace
 
 TEST_CASE("documents without anything odd are read, and as the other parser reads them") {
-  const std::string text = GENERATE(as<std::string>{}, R"({})", R"( { } )", R"({"a":1})",
-                                    R"({"a" : -1.50 , "b":[1,2.0,"x",null,true,false,[],{}], "c":{"a":{"a":"b"}}})",
-                                    R"({"":"","\u0061b":"\u00e9\ud83d\ude00\n\\\/","ü":"ß"})", "\n{\"a\"\t:\r0\n}\n",
-                                    R"({"n":123456789012345678})", R"({"n":9223372036854775807})", R"({"n":0.05})",
-                                    R"({"n":[0 ,-0.0, 10]})", R"({"a":[[[[]]]],"b":" 1 "})",
-                                    R"({"n":18446744073709551616})");
+  const std::string text =
+      GENERATE(as<std::string>{}, R"({})", R"( { } )", R"({"a":1})",
+               R"({"a" : -1.50 , "b":[1,2.0,"x",null,true,false,[],{}], "c":{"a":{"a":"b"}}})",
+               R"({"":"","\u0061b":"\u00e9\ud83d\ude00\n\\\/","ü":"ß"})", "\n{\"a\"\t:\r0\n}\n",
+               R"({"n":123456789012345678})", R"({"n":9223372036854775807})", R"({"n":0.05})", R"({"n":[0 ,-0.0, 10]})",
+               R"({"a":[[[[]]]],"b":" 1 "})", R"({"n":18446744073709551616})");
   CAPTURE(text);
   with_each_implementation([&] { CHECK(is_read(text)); });
 }
@@ -82,11 +81,11 @@ TEST_CASE("everything odd is left to the other parser") {
       as<std::string>{}, "", " ", "1", "[]", R"("x")", "null", R"({"a":1e2})", R"({"a":-0})", R"({"a":01})",
       R"({"a":1.})", R"({"a":.5})", R"({"a":+1})", R"({"a":1a})", R"({"a":--1})", R"({"a":1,"a":2})",
       R"({"a":1,"\u0061":2})", R"({"a":"\u0000"})", R"({"\u0000":1})", R"({"a":"\ud800"})", R"({"a":"\udc00"})",
-               R"({"a":"\ud800\u0041"})", R"({"\udc00":1})", "{\x0b\"a\":1}", "{\"a\"\x0c:1}", "{\"a\":1\x1a}", "{\"a\":\"\x01\"}",
-      "{\"a\":\"\xFF\"}", "{\"\xC0\xAF\":1}", R"({"a":1,})", R"({,"a":1})", R"({"a"})", R"({"a":})", R"({"a" 1})",
-      R"({"a":1 "b":2})", R"({"a":[1,]})", R"({"a":[1 2]})", R"({"a":[1})", R"({"a":{]})", R"({"a":1]})", R"({"a":1)",
-      R"({"a":1}})", R"({"a":1}{})", R"({"a":1} x)", R"({"a":1},)", R"({"a":tru})", R"({"a":truex})", R"({"a":nul})",
-      R"({"a":nullx})", R"({"a":"x)", R"({"a":'x'})", R"({a:1})", R"({"a":"\x41"})", R"({"a":NaN})",
+      R"({"a":"\ud800\u0041"})", R"({"\udc00":1})", "{\x0b\"a\":1}", "{\"a\"\x0c:1}", "{\"a\":1\x1a}",
+      "{\"a\":\"\x01\"}", "{\"a\":\"\xFF\"}", "{\"\xC0\xAF\":1}", R"({"a":1,})", R"({,"a":1})", R"({"a"})", R"({"a":})",
+      R"({"a" 1})", R"({"a":1 "b":2})", R"({"a":[1,]})", R"({"a":[1 2]})", R"({"a":[1})", R"({"a":{]})", R"({"a":1]})",
+      R"({"a":1)", R"({"a":1}})", R"({"a":1}{})", R"({"a":1} x)", R"({"a":1},)", R"({"a":tru})", R"({"a":truex})",
+      R"({"a":nul})", R"({"a":nullx})", R"({"a":"x)", R"({"a":'x'})", R"({a:1})", R"({"a":"\x41"})", R"({"a":NaN})",
       R"({"a":Infinity})", R"({"a":0x1})", R"({"a":1/**/})");
   CAPTURE(text);
   with_each_implementation([&] { CHECK_FALSE(read_plain_json(text, {}).has_value()); });
@@ -129,21 +128,23 @@ TEST_CASE("a document with a byte changed is read as the other parser reads it, 
   const std::string good =
       R"({"trading_account_id":17,"symbol":"SBIN","price":500.05,"tags":["a",{"b":null}],"live":true,"text":"\u20ac \\ x"})";
   REQUIRE(is_read(good));
-  std::size_t read = 0;
-  std::mt19937 dice{1};
-  for (std::size_t at = 0; at < good.size(); ++at) {
-    for (const char other : std::string_view{"{}[]:,\"\\ 0-.eE+tfn/u\x01\x7f\xC3\xFF"}) {
-      auto text = good;
-      text[at] = other;
-      read += is_read(text) ? 1 : 0;
-      text = good;
-      text.insert(at, 1, other);
-      read += is_read(text) ? 1 : 0;
+  with_each_implementation([&good] {
+    std::size_t read = 0;
+    std::mt19937 dice{1};
+    for (std::size_t at = 0; at < good.size(); ++at) {
+      for (const char other : std::string_view{"{}[]:,\"\\ 0-.eE+tfn/u\x01\x7f\xC3\xFF"}) {
+        auto text = good;
+        text[at] = other;
+        read += is_read(text) ? 1 : 0;
+        text = good;
+        text.insert(at, 1, other);
+        read += is_read(text) ? 1 : 0;
+      }
+      auto cut = good.substr(0, at);
+      CHECK_FALSE(is_read(cut));
+      cut += good.substr(std::min(good.size(), at + 1 + dice() % 9));
+      read += is_read(cut) ? 1 : 0;
     }
-    auto cut = good.substr(0, at);
-    CHECK_FALSE(is_read(cut));
-    cut += good.substr(std::min(good.size(), at + 1 + dice() % 9));
-    read += is_read(cut) ? 1 : 0;
-  }
-  CHECK(read > 500);  // some changes are harmless
+    CHECK(read > 500);  // some changes are harmless
+  });
 }

@@ -8,15 +8,15 @@
 namespace sb::web {
 namespace {
 
-struct free_algorithm {
-  void operator()(EVP_MD* algorithm) const noexcept { EVP_MD_free(algorithm); }
-};
 template <class T>
 T must(T worked) {
   if (!worked) throw std::runtime_error("SHA-256 is not available in OpenSSL");
   return worked;
 }
 
+struct free_algorithm {
+  void operator()(EVP_MD* algorithm) const noexcept { EVP_MD_free(algorithm); }
+};
 struct free_context {
   void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
 };
