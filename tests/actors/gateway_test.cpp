@@ -82,9 +82,11 @@ class silent_world {
   std::int32_t in_flight() const { return edge_.door().in_flight(); }
   web::gateway& edge() { return edge_; }
   void advance(std::int64_t ms) {
-    now_.value += ms;
+    pass(ms);
     edge_.on_tick();
   }
+  /// Time, and no tick.
+  void pass(std::int64_t ms) { now_.value += ms; }
   /// From the router.
   void tell(const shard_gone& gone) {
     caf::anon_send(bridges_.back(), gone);
@@ -113,6 +115,7 @@ class silent_world {
 
   virtual_node node;
   int timed_out = 0;
+  std::function<void()> at_refusal;  ///< the next one
 
  private:
   void post(const std::function<void()>& work) { holding_ ? held_.push_back(work) : work(); }
@@ -120,7 +123,10 @@ class silent_world {
   web::entity_port::on_answer note() {
     return [this](answer&& told) {
       const auto* why = std::get_if<rejected>(&told);
-      if (why != nullptr && why->why == rejection::overloaded) ++refused_;
+      if (why != nullptr && why->why == rejection::overloaded) {
+        ++refused_;
+        if (const auto act = std::exchange(at_refusal, nullptr)) act();
+      }
       if (why != nullptr && why->why == rejection::storage_unavailable) ++timed_out;
     };
   }
@@ -313,6 +319,28 @@ TEST_CASE("who is refused all the time is answered late", "[credit]") {
     world.order();
     CHECK(world.refused() == 5);
   }
+}
+
+TEST_CASE("a second that begins within a tick does not make anybody forget who was refused in it", "[credit]") {
+  auto limits = with_credits({1, 9, 9, 9, 9});
+  limits.refusals = 2;
+  limits.core = {1, 1, 1, 25};
+  limits.stay_ms = 1'900;  // then there is room
+  silent_world world{limits};
+  world.ask({901}, get_order{});  // the core is full
+  world.ask({902}, get_order{});
+  world.pass(1'500);
+  world.ask({903}, get_order{});
+  world.order();
+  world.at_refusal = [&world] {
+    world.pass(20);
+    world.order();
+    world.order();
+  };
+  world.advance(490);
+  REQUIRE(world.refused() == 3);  // 902, whose time was over, and two beyond the credit
+  world.order();
+  CHECK(world.refused() == 3);  // the third one late
 }
 
 TEST_CASE("who asked about the tree is answered when a restart takes the bridge along") {
