@@ -6,7 +6,8 @@
 
 namespace sb {
 
-book_entity::book_entity(entity_key key, book_rules rules) : key_{std::move(key)}, rules_{rules} {
+book_entity::book_entity(entity_key key, book_rules rules, std::shared_ptr<snapshot_places> places)
+    : key_{std::move(key)}, rules_{rules}, places_{std::move(places)} {
   book_.organization = key_.organization;
 }
 
@@ -21,7 +22,7 @@ bool book_entity::restore(const stored_snapshot& snapshot, std::string& why) {
   auto book = decode_snapshot(snapshot.body, why);
   if (!book) return false;
   book_ = std::move(*book);
-  snapshot_bytes_ = snapshot.body.size();
+  *snapshot_bytes_ = snapshot.body.size();
   return true;
 }
 
@@ -217,11 +218,14 @@ void book_entity::committed(const clock_reading&, outputs&) {}
 /// watched keeps it here.
 bool book_entity::busy() const { return probing_; }
 
-std::optional<std::string> book_entity::snapshot(std::int64_t tail_events, std::size_t tail_bytes) {
-  if (tail_events < rules_.snapshot_events_min || tail_bytes < 4 * snapshot_bytes_) return std::nullopt;
-  auto body = encode_snapshot(book_);
-  snapshot_bytes_ = body.size();
-  return body;
+std::optional<snapshot_offer> book_entity::snapshot(std::int64_t tail_events, std::size_t tail_bytes) {
+  if (tail_events < rules_.snapshot_events_min || tail_bytes < 4 * *snapshot_bytes_) return std::nullopt;
+  auto place = places_->take();
+  if (!place) return std::nullopt;
+  // Shared, because a function object may be copied: the book and its place go with the last one.
+  return snapshot_offer{
+      [book = std::make_shared<const risk_book>(book_), place = std::move(place)] { return encode_snapshot(*book); },
+      [last = snapshot_bytes_](std::size_t bytes) { *last = bytes; }};
 }
 
 limits_answer book_entity::limits_now() const {

@@ -1,11 +1,14 @@
 #pragma once
+#include <atomic>
 #include <deque>
 #include <list>
+#include <memory>
 #include <string_view>
 #include <unordered_map>
 
 #include "domain/limits/risk_book.hpp"
 #include "runtime/entity.hpp"
+#include "runtime/snapshot_places.hpp"
 
 namespace sb {
 
@@ -28,7 +31,9 @@ struct book_rules {
 /// The risk book of an organization: the one writer of limits, permissions and reservations.
 class book_entity final : public entity {
  public:
-  book_entity(entity_key key, book_rules rules);
+  /// Books that grow together come due for a snapshot together, and each one pauses for its copy: no more of them do at
+  /// once than there are `places`.
+  book_entity(entity_key key, book_rules rules, std::shared_ptr<snapshot_places> places);
 
   bool replay(const event_record& event, wall_ms at, std::string& why) override;
   bool restore(const stored_snapshot& snapshot, std::string& why) override;
@@ -37,7 +42,7 @@ class book_entity final : public entity {
   void handle(const delivery& in, turn& now) override;
   void committed(const clock_reading& now, outputs& out) override;
   bool busy() const override;
-  std::optional<std::string> snapshot(std::int64_t tail_events, std::size_t tail_bytes) override;
+  std::optional<snapshot_offer> snapshot(std::int64_t tail_events, std::size_t tail_bytes) override;
 
   const risk_book& state() const { return book_; }
 
@@ -76,9 +81,11 @@ class book_entity final : public entity {
 
   entity_key key_;
   book_rules rules_;
+  std::shared_ptr<snapshot_places> places_;
   risk_book book_;
-  std::size_t snapshot_bytes_ = 0;  ///< size of the last snapshot
-  std::optional<boot_ms> asked_;    ///< for a reservation, the last time
+  std::optional<boot_ms> asked_;  ///< for a reservation, the last time
+  /// Size of the last snapshot that is stored, written by whoever stores it.
+  std::shared_ptr<std::atomic<std::size_t>> snapshot_bytes_ = std::make_shared<std::atomic<std::size_t>>(0);
 
   // Held reservations whose order has not been heard of since this incarnation began.
   std::list<unheard> unheard_;

@@ -153,11 +153,11 @@ void entity_core::release(outputs& after, const clock_reading& now, outputs& out
 }
 
 void entity_core::offer_snapshot(outputs& out) {
-  auto body = self_->snapshot(tail_events_, tail_bytes_);
-  if (!body) return;
+  auto offer = self_->snapshot(tail_events_, tail_bytes_);
+  if (!offer) return;
   tail_events_ = 0;
   tail_bytes_ = 0;
-  out.push_back(snapshot_out{{stream_of(key_), version_, std::move(*body)}});
+  out.push_back(snapshot_out{stream_of(key_), version_, std::move(*offer)});
 }
 
 void entity_core::abandon(rejection why, const std::string& detail, outputs& out) {

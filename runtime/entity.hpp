@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,8 +51,15 @@ struct alarm_out {
   std::int32_t id = 0;
   std::int64_t after_ms = 0;
 };
+/// A snapshot that is still to be made. Whoever stores it calls both, on any thread; they have all that they need.
+struct snapshot_offer {
+  std::function<std::string()> text;
+  std::function<void(std::size_t bytes)> stored;  ///< the text of so many bytes is; not called when it is not
+};
 struct snapshot_out {
-  stored_snapshot snapshot;
+  stream_id stream;
+  std::int64_t version = 0;  ///< last event in it
+  snapshot_offer offer;
 };
 /// The entity trusts itself no longer: end it, and let the next message replay it from the journal.
 struct fail_out {
@@ -123,7 +131,7 @@ class entity {
   /// Something is outstanding that no new message would bring back to mind: it must not retire, and its alarms come.
   virtual bool busy() const = 0;
   /// A snapshot of the state after the last commit, where it is worth one.
-  virtual std::optional<std::string> snapshot(std::int64_t tail_events, std::size_t tail_bytes) {
+  virtual std::optional<snapshot_offer> snapshot(std::int64_t tail_events, std::size_t tail_bytes) {
     static_cast<void>(tail_events), static_cast<void>(tail_bytes);
     return std::nullopt;
   }

@@ -533,14 +533,6 @@ caf::behavior reader(reader_ptr self, node_services services, read_side side,
       [self](const contents_ask& ask) { want_contents(self, ask.shard); },
       [self](wake_ask& ask) { wake(self, ask); },
       [self](tick) { read_what_nobody_waits_for(self); },
-      [self](const snapshot_ask& ask) {
-        auto& s = self->state;
-        try {
-          s.store->save_snapshot(ask.shard, ask.snapshot, s.deadline);
-        } catch (const storage_unavailable& error) {  // the next snapshot of the book covers it
-          s.services.log(severity::warning, s.vital.id(), error.what());
-        }
-      },
       [self](const cursor_save& ask) {
         auto& s = self->state;
         try {

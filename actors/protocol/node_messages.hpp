@@ -121,7 +121,7 @@ struct wake_ask {
 struct woken_told {};
 struct snapshot_ask {
   shard_id shard = 0;
-  stored_snapshot snapshot;
+  snapshot_out snapshot;
 };
 /// Answered with cursor_told.
 struct cursor_ask {

@@ -32,6 +32,7 @@ struct node_services {
   caf::actor router;
   caf::actor writer;
   caf::actor reader;
+  caf::actor snapshots;
   caf::actor cluster;  ///< the lease
   caf::actor claims;   ///< which shards this node has
   caf::actor market;

@@ -34,7 +34,7 @@ void perform(self_ptr self, output& out) {
       guest.alarms[alarm.id] = {services.clock().boot.value + alarm.after_ms};
     }
     void operator()(snapshot_out& snapshot) const {
-      self->send(services.reader, snapshot_ask{state.number, std::move(snapshot.snapshot)});
+      self->send(services.snapshots, snapshot_ask{state.number, std::move(snapshot)});
     }
     void operator()(const fail_out& failure) const {
       if (std::exchange(guest.reported, true)) return;

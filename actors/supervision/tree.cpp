@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 #include <utility>
 
+#include "actors/journal/snapshots.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "actors/supervision/router.hpp"
 #include "actors/trade/trade_side.hpp"
@@ -25,8 +26,9 @@ caf::actor start_apart(parent self, const node_plan& plan, Behavior behavior, Ar
 caf::actor start_shards(parent self, const node& n, shard_role role) {
   const bool user = role == shard_role::user;
   const std::string name = user ? "user" : "trade";
-  const entity_factory make = [n, user](const entity_key& key, std::uint64_t incarnation) {
-    return user ? make_user_side(key, n->plan.books) : make_trade_side(key, n->plan.orders, incarnation);
+  const auto places = std::make_shared<snapshot_places>(1);  // of all the role's shards
+  const entity_factory make = [n, user, places](const entity_key& key, std::uint64_t incarnation) {
+    return user ? make_user_side(key, n->plan.books, places) : make_trade_side(key, n->plan.orders, incarnation);
   };
   const shard_start start = [n, make](shard_id id) {
     return child_spec{"shard-" + std::to_string(id), [n, make, id](parent above) {
@@ -88,6 +90,10 @@ supervisor_spec control_tree(const std::shared_ptr<node_tree>& n) {
           {"market-data",
            [n, &s, &p](parent self) { return s.market = self->spawn(market_data, s, p.broker.instruments, p.feed); }},
           {"broker", [n](parent self) { return start_broker(self, n); }},
+          {"snapshots",
+           [n, &s, &p](parent self) {
+             return s.snapshots = start_apart(self, p, snapshots, s, p.connect, p.writer.statement_deadline);
+           }},
           {"user", [n](parent self) { return n->users = start_shards(self, n, shard_role::user); }},
           {"trade", [n](parent self) { return n->trades = start_shards(self, n, shard_role::trade); }},
           {"settlement", [n, &s, &p](parent self) { return self->spawn(settlement_actor, s, p.settlement); }},

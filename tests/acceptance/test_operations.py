@@ -23,7 +23,7 @@ def test_the_tree_is_shown_live(node, desk):
     """Every part of the node by its name, and as many entities as there are."""
     assert desk.trader.place(desk.order()).status_code == 201
     names = {each["id"].partition("/")[2]: each for each in walk(tree_of(node))}
-    for expected in ("router", "journal/writer", "journal/reader", "cluster", "market-data", "broker", "user", "trade", "settlement",
+    for expected in ("router", "journal/writer", "journal/reader", "snapshots", "cluster", "market-data", "broker", "user", "trade", "settlement",
                      "projection", "gateway"):
         assert expected in names, sorted(names)[:30]
         assert names[expected]["state"] == "running"
@@ -54,8 +54,8 @@ def trial_node(shared_plant):
     assert node.stop() == 0
 
 
-PARTS = ["user shard", "trade shard", "broker", "settlement", "projection", "router", "cluster", "journal/reader", "journal/writer",
-         "gateway"]
+PARTS = ["user shard", "trade shard", "broker", "settlement", "projection", "router", "cluster", "snapshots", "journal/reader",
+         "journal/writer", "gateway"]
 
 
 def entities(node, role):

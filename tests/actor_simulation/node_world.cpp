@@ -296,9 +296,9 @@ void node_world::disturb() {
     away_until_ = system_.now() + chance_.between(50, 4'500);
     return;
   }
-  static constexpr const char* services[] = {"router", "journal/writer", "journal/reader", "cluster",
-                                             "claims", "market-data",    "broker",         "user",
-                                             "trade",  "settlement",     "projection",     "gateway"};
+  static constexpr const char* services[] = {"router",     "journal/writer", "journal/reader", "snapshots", "cluster",
+                                             "claims",     "market-data",    "broker",         "user",      "trade",
+                                             "settlement", "projection",     "gateway"};
   if (drawn < 50 || intents_.empty()) return restart(services[chance_.index(std::size(services))]);
   const auto& about = intents_[chance_.index(intents_.size())].known;
   const bool book = chance_.chance(400);

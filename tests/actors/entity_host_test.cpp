@@ -14,6 +14,7 @@ namespace {
 struct script {
   bool busy = true;
   std::vector<alarm_out> to_set;  ///< with the next message
+  bool offers = false;            ///< a snapshot, with the next message
   std::vector<std::int32_t> fired;
 };
 
@@ -27,6 +28,8 @@ class one_with_alarms final : public entity {
   void handle(const delivery& in, turn& now) override {
     if (const auto* fired = std::get_if<sb::alarm>(&in.body)) return what_->fired.push_back(fired->id);
     for (const auto& one : std::exchange(what_->to_set, {})) now.at_once(one);
+    if (std::exchange(what_->offers, false))
+      now.at_once(snapshot_out{stream_of(in.head.to), 4, {[] { return "text"; }, [](std::size_t) {}}});
   }
   void committed(const clock_reading&, outputs&) override {}
   bool busy() const override { return what_->busy; }
@@ -40,6 +43,7 @@ struct host_and_shard : quiet_system {
   std::shared_ptr<script> entity_of_it = std::make_shared<script>();
   std::vector<std::int64_t> asked;  ///< milliseconds since the host began
   std::vector<boot_ms> due;
+  std::vector<snapshot_ask> offered;
   boot_ms begin = services.clock().boot;
   caf::actor host;
 
@@ -49,6 +53,9 @@ struct host_and_shard : quiet_system {
         asked.push_back(ask.due.value - begin.value);
         due.push_back(ask.due);
       }};
+    }));
+    services.snapshots = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const snapshot_ask& ask) { offered.push_back(ask); }};
     }));
     host = keep(system.spawn(entity_host, services, the_shard, shard_of(order_key({7}, "ORD1"))));
     begin_entity first;
@@ -127,4 +134,15 @@ SCENARIO("alarms of an entity that may retire are nobody's business until it is 
   CHECK(h.asked == times{300, 1'000});
   h.wait(700ms);
   CHECK(h.entity_of_it->fired == ids{1, 2});
+}
+
+SCENARIO("a snapshot goes to whoever makes and stores it", "[host]") {
+  host_and_shard h;
+  h.entity_of_it->offers = true;
+  h.say({});
+  REQUIRE(h.offered.size() == 1);
+  CHECK(h.offered.front().shard == shard_of(order_key({7}, "ORD1")));
+  CHECK(h.offered.front().snapshot.stream == "7/order/ORD1");
+  CHECK(h.offered.front().snapshot.version == 4);
+  CHECK(h.offered.front().snapshot.offer.text() == "text");
 }

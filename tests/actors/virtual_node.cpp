@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 #include <chrono>
 
+#include "actors/journal/snapshots.hpp"
 #include "actors/protocol/order_key.hpp"
 
 namespace sb::test {
@@ -66,6 +67,7 @@ virtual_node::virtual_node()
   reading.cursor = [](const std::string&, shard_id) { return std::int64_t{0}; };
   reading.save_cursor = [](const std::string&, shard_id, std::int64_t) {};
   services.reader = system.spawn(reader, services, reading, std::chrono::milliseconds{1'000});
+  services.snapshots = system.spawn(snapshots, services, reading.connect, std::chrono::milliseconds{1'000});
   services.broker = system.spawn([this](caf::event_based_actor*) -> caf::behavior {
     return {[this](const broker_call& call) { broker_calls.push_back(call); },
             [](broker_ready_ask) { return broker_ready{}; }};
@@ -76,7 +78,7 @@ virtual_node::virtual_node()
   const take_answer keep = [this](std::uint64_t request, answer&& told) {
     answers[request].push_back(std::move(told));
   };
-  all_ = {services.router, services.writer, services.reader, services.broker, edge};
+  all_ = {services.router, services.writer, services.reader, services.snapshots, services.broker, edge};
   settle_down();
 
   memory_journal claims{store_};
@@ -101,7 +103,7 @@ virtual_node::~virtual_node() {
 
 caf::actor virtual_node::spawn_shard(shard_role role) {
   const entity_factory make = [this](const entity_key& key, std::uint64_t incarnation) -> std::unique_ptr<entity> {
-    auto body = role_of(key.kind) == shard_role::user ? make_user_side(key, book_rules{})
+    auto body = role_of(key.kind) == shard_role::user ? make_user_side(key, book_rules{}, places_)
                                                       : make_trade_side(key, order_rules{}, incarnation);
     return std::make_unique<fragile>(std::move(body), throw_at_handle);
   };

@@ -15,6 +15,7 @@
 #include "actors/trade/trade_side.hpp"
 #include "actors/user/user_side.hpp"
 #include "quiet_system.hpp"
+#include "runtime/snapshot_places.hpp"
 #include "storage/memory/journal.hpp"
 
 namespace sb::test {
@@ -69,6 +70,7 @@ class virtual_node {
  private:
   clock_reading now() const;
   std::shared_ptr<memory_store> store_;
+  std::shared_ptr<snapshot_places> places_ = std::make_shared<snapshot_places>(1);
   std::map<shard_role, caf::actor> shards_;
   std::vector<caf::actor> all_;
   std::uint64_t last_request_ = 0;

@@ -17,10 +17,12 @@ requester client(std::uint64_t request) { return {1, request}; }
 constexpr std::int32_t probe = 1;
 
 struct book_desk : stage {
-  explicit book_desk(book_rules with = {})
-      : stage{book_key(organization), [this] { return std::make_unique<book_entity>(book_key(organization), rules); },
-              64},
-        rules{with} {
+  using places = std::shared_ptr<snapshot_places>;
+  explicit book_desk(book_rules with = {}, places among = std::make_shared<snapshot_places>(1))
+      : stage{book_key(organization),
+              [this] { return std::make_unique<book_entity>(book_key(organization), rules, snapshots); }, 64},
+        rules{with},
+        snapshots{std::move(among)} {
     come_back();
   }
   void open() {
@@ -38,9 +40,12 @@ struct book_desk : stage {
     ask.deadline = {clock_ms + 1'500};
     return ask;
   }
-  void held(const order_id& order) {
+  void hold(const order_id& order) {
     give(reserve(order));
     store_all();
+  }
+  void held(const order_id& order) {
+    hold(order);
     clear();
   }
   settle_request row(std::int64_t previous, std::int64_t seq, std::vector<order_fact> facts) const {
@@ -66,6 +71,7 @@ struct book_desk : stage {
   }
 
   book_rules rules;
+  places snapshots;
 };
 
 }  // namespace
@@ -383,7 +389,7 @@ SCENARIO("a snapshot is as good as the history") {
   d.settle(0, 2, {d.closed("O1", 2)});
   const auto offered = d.all<snapshot_out>();
   REQUIRE_FALSE(offered.empty());
-  d.snapshot = offered.front().snapshot;
+  d.snapshot = stored_snapshot{offered.front().stream, offered.front().version, offered.front().offer.text()};
   d.come_back();
   CHECK(d.alarm_after(probe) == d.rules.probe_after_ms);
   d.give(ask_settled{}, {100, 1});
@@ -392,6 +398,61 @@ SCENARIO("a snapshot is as good as the history") {
   CHECK(d.verdicts() == std::vector{verdict::reserved});
   d.give(d.reserve("O1", 1));
   CHECK(d.verdicts().back() == verdict::closed);
+}
+
+SCENARIO("a snapshot is of the moment when it was offered") {
+  book_rules rules;
+  rules.snapshot_events_min = 2;
+  book_desk d{rules};
+  d.open();
+  d.hold("O1");
+  d.hold("O2");
+  const auto offered = d.all<snapshot_out>();
+  REQUIRE_FALSE(offered.empty());
+  d.hold("O3");
+  std::string why;
+  const auto book = decode_snapshot(offered.front().offer.text(), why);
+  REQUIRE(book);
+  CHECK(book->version == offered.front().version);
+  CHECK_FALSE(book->reservations.contains("O3"));
+}
+
+SCENARIO("the next snapshot is due when four times the last one that was stored has come after it") {
+  book_rules rules;
+  rules.snapshot_events_min = 2;
+  book_desk d{rules};
+  d.open();
+  const auto offered_by = [&](const char* order) {
+    d.clear();
+    d.hold(order);
+    return d.all<snapshot_out>();
+  };
+  auto first = offered_by("O1");  // a new day and a reservation
+  REQUIRE(first.size() == 1);
+  const bool stored = GENERATE(true, false);
+  if (stored) first.front().offer.stored(10'000'000);
+  first.clear();
+  CHECK(offered_by("O2").empty());
+  CHECK(offered_by("O3").empty() == stored);
+  CHECK(offered_by("O4").empty());
+}
+
+SCENARIO("of the books of a node one at a time makes a snapshot") {
+  book_rules rules;
+  rules.snapshot_events_min = 2;
+  const auto places = std::make_shared<snapshot_places>(1);
+  book_desk first{rules, places};
+  book_desk second{rules, places};
+  const auto offered = [](book_desk& d, std::initializer_list<const char*> orders) {
+    for (const char* order : orders) d.hold(order);
+    return d.all<snapshot_out>().size();
+  };
+  first.open();
+  second.open();
+  REQUIRE(offered(first, {"O1", "O2"}) == 1);
+  CHECK(offered(second, {"O1", "O2"}) == 0);
+  first.clear();  // stored, or lost
+  CHECK(offered(second, {"O3"}) == 1);
 }
 
 SCENARIO("a new day begins with the first command of it") {

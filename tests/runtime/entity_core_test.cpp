@@ -52,9 +52,9 @@ class counter final : public entity {
   }
   void committed(const clock_reading&, outputs& out) override { out.push_back(alarm_out{2, count_}); }
   bool busy() const override { return busy_; }
-  std::optional<std::string> snapshot(std::int64_t tail_events, std::size_t) override {
+  std::optional<snapshot_offer> snapshot(std::int64_t tail_events, std::size_t) override {
     if (tail_events < 3) return std::nullopt;
-    return std::to_string(count_);
+    return snapshot_offer{[count = count_] { return std::to_string(count); }, [](std::size_t) {}};
   }
 
  private:
@@ -338,6 +338,6 @@ SCENARIO("a snapshot is offered when the tail is long enough, with the version t
   }
   const auto offered = s.all<snapshot_out>();
   REQUIRE(offered.size() == 1);
-  CHECK(offered.front().snapshot.version == 3);
-  CHECK(offered.front().snapshot.body == "3");
+  CHECK(offered.front().version == 3);
+  CHECK(offered.front().offer.text() == "3");
 }

@@ -158,7 +158,7 @@ void node::spawn(shard_id id, slot& entry, predecessor former) {
     if (world_.config.small_snapshots) rules.snapshot_events_min = 8;
     rules.probe_after_ms = order_times{}.send_window_ms + world_.config.grace_ms;
     rules.tombstone_ms = order_times{}.reserve_deadline_ms;  // as short as may be
-    body = std::make_unique<book_entity>(entry.key, rules);
+    body = std::make_unique<book_entity>(entry.key, rules, places_);
   } else {
     order_rules rules;
     rules.broker_enforces_ids = world_.config.broker_enforces_ids;
@@ -251,8 +251,12 @@ void node::perform(shard_id id, slot& entry, outputs& out) {
       later(set->after_ms + world_.chance.between(0, 150),
             [=, this, host = entry.host, alarm_id = set->id] { fire(id, stream, host, alarm_id, due); });
     } else if (const auto* snapshot = std::get_if<snapshot_out>(&item)) {
-      snapshot_equals_its_history(world_.db, entry.key.organization, snapshot->snapshot);
-      if (reaches_database()) world_.db.store().save_snapshot(id, snapshot->snapshot, {});
+      const stored_snapshot made{snapshot->stream, snapshot->version, snapshot->offer.text()};
+      snapshot_equals_its_history(world_.db, entry.key.organization, made);
+      if (reaches_database()) {
+        world_.db.store().save_snapshot(id, made, {});
+        snapshot->offer.stored(made.body.size());
+      }
     } else if (const auto* failure = std::get_if<fail_out>(&item)) {
       end_entity(id, entry, failure->why);
     }

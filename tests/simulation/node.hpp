@@ -13,6 +13,7 @@
 #include "runtime/node_clock.hpp"
 #include "runtime/projection.hpp"
 #include "runtime/settlement.hpp"
+#include "runtime/snapshot_places.hpp"
 #include "runtime/stream_filter.hpp"
 #include "tests/simulation/faults.hpp"
 #include "tests/simulation/timeline.hpp"
@@ -157,6 +158,7 @@ class node {
 
   // Everything below is gone with the process.
   std::int64_t incarnation_ = 0;
+  std::shared_ptr<snapshot_places> places_ = std::make_shared<snapshot_places>(1);
   std::unique_ptr<journal_writer> writer_;
   std::unique_ptr<settlement> settlement_;
   std::unique_ptr<projection> projection_;
