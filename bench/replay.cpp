@@ -24,7 +24,7 @@ struct tally {
 void replay(const stream_history& history, tally& sum) {
   const auto key = key_of(history.stream);
   if (!key) throw std::runtime_error("no entity is called " + history.stream);
-  auto body = role_of(key->kind) == shard_role::user ? make_user_side(*key, {}, std::make_shared<snapshot_places>(1))
+  auto body = role_of(key->kind) == shard_role::user ? make_user_side(*key, {}, snapshot_places{1})
                                                      : make_trade_side(*key, {}, 1);
   entity_core core{*key, std::move(body), 64};
   outputs ignored;

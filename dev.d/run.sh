@@ -45,7 +45,8 @@ start_node() {
   shift
   keep_log_small "$log"
   # A session of its own: Ctrl-C at the terminal is for this script, which then stops things in order.
-  MIMALLOC_LARGE_OS_PAGES=${MIMALLOC_LARGE_OS_PAGES:-1} setsid "$root/build/release/stocksblitz" serve --config "$root/config/stocksblitz.yaml" --data "$data" --port "$port" "$@" \
+  MIMALLOC_LARGE_OS_PAGES=${MIMALLOC_LARGE_OS_PAGES:-1} setsid "$root/build/release/stocksblitz" serve \
+    --config "$root/config/stocksblitz.yaml" --data "$data" --port "$port" "$@" \
     >>"$log" 2>&1 </dev/null &
   node_pid=$!
   echo "$$ $node_pid" >"$data/run.pid"

@@ -6,7 +6,7 @@
 
 namespace sb {
 
-book_entity::book_entity(entity_key key, book_rules rules, std::shared_ptr<snapshot_places> places)
+book_entity::book_entity(entity_key key, book_rules rules, snapshot_places places)
     : key_{std::move(key)}, rules_{rules}, places_{std::move(places)} {
   book_.organization = key_.organization;
 }
@@ -220,7 +220,7 @@ bool book_entity::busy() const { return probing_; }
 
 std::optional<snapshot_offer> book_entity::snapshot(std::int64_t tail_events, std::size_t tail_bytes) {
   if (tail_events < rules_.snapshot_events_min || tail_bytes < 4 * *snapshot_bytes_) return std::nullopt;
-  auto place = places_->take();
+  auto place = places_.take();
   if (!place) return std::nullopt;
   // Shared, because a function object may be copied: the book and its place go with the last one.
   return snapshot_offer{

@@ -33,7 +33,7 @@ class book_entity final : public entity {
  public:
   /// Books that grow together come due for a snapshot together, and each one pauses for its copy: no more of them do at
   /// once than there are `places`.
-  book_entity(entity_key key, book_rules rules, std::shared_ptr<snapshot_places> places);
+  book_entity(entity_key key, book_rules rules, snapshot_places places);
 
   bool replay(const event_record& event, wall_ms at, std::string& why) override;
   bool restore(const stored_snapshot& snapshot, std::string& why) override;
@@ -81,7 +81,7 @@ class book_entity final : public entity {
 
   entity_key key_;
   book_rules rules_;
-  std::shared_ptr<snapshot_places> places_;
+  snapshot_places places_;
   risk_book book_;
   std::optional<boot_ms> asked_;  ///< for a reservation, the last time
   /// Size of the last snapshot that is stored, written by whoever stores it.

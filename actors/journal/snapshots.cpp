@@ -1,7 +1,7 @@
 #include "actors/journal/snapshots.hpp"
 
 #include <caf/all.hpp>
-#include <exception>
+#include <new>
 #include <utility>
 
 #include "actors/protocol/type_ids.hpp"
@@ -26,8 +26,8 @@ caf::behavior snapshots(caf::stateful_actor<snapshots_state>* self, node_service
           offer.stored(made.body.size());
         } catch (const storage_unavailable& error) {  // the next snapshot of the entity covers it
           s.services.log(severity::warning, s.vital.id(), error.what());
-        } catch (const std::exception& error) {  // a saving that failed; whatever trades must not be restarted for it
-          s.services.log(severity::alarm, s.vital.id(), "no snapshot of " + stream + ": " + error.what());
+        } catch (const std::bad_alloc&) {  // a saving that failed: whatever trades is not restarted for it
+          s.services.log(severity::alarm, s.vital.id(), "no memory for a snapshot of " + stream);
         }
       },
       [self](const tree_ask& ask) { return self->state.vital.describe(self, ask, self->state.services.clock().boot); },

@@ -26,9 +26,8 @@ caf::actor start_apart(parent self, const node_plan& plan, Behavior behavior, Ar
 caf::actor start_shards(parent self, const node& n, shard_role role) {
   const bool user = role == shard_role::user;
   const std::string name = user ? "user" : "trade";
-  const auto places = std::make_shared<snapshot_places>(1);  // of all the role's shards
-  const entity_factory make = [n, user, places](const entity_key& key, std::uint64_t incarnation) {
-    return user ? make_user_side(key, n->plan.books, places) : make_trade_side(key, n->plan.orders, incarnation);
+  const entity_factory make = [n, user](const entity_key& key, std::uint64_t incarnation) {
+    return user ? make_user_side(key, n->plan.books, n->places) : make_trade_side(key, n->plan.orders, incarnation);
   };
   const shard_start start = [n, make](shard_id id) {
     return child_spec{"shard-" + std::to_string(id), [n, make, id](parent above) {

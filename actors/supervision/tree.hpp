@@ -15,6 +15,7 @@
 #include "actors/trade/market_data.hpp"
 #include "runtime/book_entity.hpp"
 #include "runtime/order_entity.hpp"
+#include "runtime/snapshot_places.hpp"
 
 namespace sb {
 
@@ -57,6 +58,7 @@ struct node_tree {
   node_services services;
   caf::actor users;
   caf::actor trades;
+  snapshot_places places{1};  ///< of all risk books of the node, whoever restarts
 };
 
 /// The supervision tree of a node, on one screen, in start order. rest_for_one: whoever was given a handle restarts

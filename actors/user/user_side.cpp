@@ -6,8 +6,7 @@
 
 namespace sb {
 
-std::unique_ptr<entity> make_user_side(const entity_key& key, const book_rules& rules,
-                                       const std::shared_ptr<snapshot_places>& places) {
+std::unique_ptr<entity> make_user_side(const entity_key& key, const book_rules& rules, const snapshot_places& places) {
   switch (key.kind) {
     case entity_kind::user:
       return std::make_unique<user_entity>(key);

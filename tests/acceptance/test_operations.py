@@ -23,8 +23,8 @@ def test_the_tree_is_shown_live(node, desk):
     """Every part of the node by its name, and as many entities as there are."""
     assert desk.trader.place(desk.order()).status_code == 201
     names = {each["id"].partition("/")[2]: each for each in walk(tree_of(node))}
-    for expected in ("router", "journal/writer", "journal/reader", "snapshots", "cluster", "market-data", "broker", "user", "trade", "settlement",
-                     "projection", "gateway"):
+    for expected in ("router", "journal/writer", "journal/reader", "snapshots", "cluster", "market-data", "broker", "user", "trade",
+                     "settlement", "projection", "gateway"):
         assert expected in names, sorted(names)[:30]
         assert names[expected]["state"] == "running"
     shards = [each for each in names.values() if each["kind"] == "shard"]

@@ -58,7 +58,7 @@ SCENARIO("snapshots are made and stored one after another, and one that cannot b
     CHECK_FALSE(place_was_free);
     CHECK(places.take());
   }
-  GIVEN("one that is not, or fails in some other way") {
+  GIVEN("one that is not, or no memory for the text") {
     const bool away = GENERATE(true, false);
     when_called = [&] {
       if (away) throw storage_unavailable{"no answer within the deadline"};
@@ -70,7 +70,7 @@ SCENARIO("snapshots are made and stored one after another, and one that cannot b
     CHECK(told == 0);
     REQUIRE(q.log.size() == 1);
     CHECK(q.log.front() == (away ? "n1/snapshots: no answer within the deadline"
-                                 : "ALARM n1/snapshots: no snapshot of 7/book/7: std::bad_alloc"));
+                                 : "ALARM n1/snapshots: no memory for a snapshot of 7/book/7"));
     when_called = [] {};
     offer(6);
     q.run();

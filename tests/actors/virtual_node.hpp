@@ -70,7 +70,7 @@ class virtual_node {
  private:
   clock_reading now() const;
   std::shared_ptr<memory_store> store_;
-  std::shared_ptr<snapshot_places> places_ = std::make_shared<snapshot_places>(1);
+  snapshot_places places_{1};
   std::map<shard_role, caf::actor> shards_;
   std::vector<caf::actor> all_;
   std::uint64_t last_request_ = 0;

@@ -17,12 +17,11 @@ requester client(std::uint64_t request) { return {1, request}; }
 constexpr std::int32_t probe = 1;
 
 struct book_desk : stage {
-  using places = std::shared_ptr<snapshot_places>;
-  explicit book_desk(book_rules with = {}, places among = std::make_shared<snapshot_places>(1))
+  explicit book_desk(book_rules with = {}, const snapshot_places& among = snapshot_places{1})
       : stage{book_key(organization),
               [this] { return std::make_unique<book_entity>(book_key(organization), rules, snapshots); }, 64},
         rules{with},
-        snapshots{std::move(among)} {
+        snapshots{among} {
     come_back();
   }
   void open() {
@@ -71,7 +70,7 @@ struct book_desk : stage {
   }
 
   book_rules rules;
-  places snapshots;
+  snapshot_places snapshots;
 };
 
 }  // namespace
@@ -440,7 +439,7 @@ SCENARIO("the next snapshot is due when four times the last one that was stored 
 SCENARIO("of the books of a node one at a time makes a snapshot") {
   book_rules rules;
   rules.snapshot_events_min = 2;
-  const auto places = std::make_shared<snapshot_places>(1);
+  const snapshot_places places{1};
   book_desk first{rules, places};
   book_desk second{rules, places};
   const auto offered = [](book_desk& d, std::initializer_list<const char*> orders) {

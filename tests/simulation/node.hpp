@@ -158,7 +158,7 @@ class node {
 
   // Everything below is gone with the process.
   std::int64_t incarnation_ = 0;
-  std::shared_ptr<snapshot_places> places_ = std::make_shared<snapshot_places>(1);
+  snapshot_places places_{1};
   std::unique_ptr<journal_writer> writer_;
   std::unique_ptr<settlement> settlement_;
   std::unique_ptr<projection> projection_;
