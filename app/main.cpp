@@ -1,12 +1,15 @@
+#include <sched.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <CLI/CLI.hpp>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <optional>
@@ -67,10 +70,19 @@ void set_up_log(const sb::log_settings& log) {
   spdlog::flush_on(spdlog::level::info);
 }
 
+/// For this thread and all that it starts: one that wakes does not interrupt who works, see decision 0018. What
+/// somebody has chosen for this process stays.
+void wake_without_preempting() {
+  const sched_param no_priority{};
+  if (sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_BATCH, &no_priority) != 0)
+    spdlog::warn("SCHED_BATCH is refused; the node works without: {}", std::strerror(errno));
+}
+
 int serve(const settings_flags& flags) {
   const auto chosen = read_settings(flags);
   if (!chosen) return bad_usage;
   set_up_log(chosen->log);
+  wake_without_preempting();
   const rlimit no_core{0, 0};  // a core file would hold tokens and the signing key
   setrlimit(RLIMIT_CORE, &no_core);
   std::signal(SIGPIPE, SIG_IGN);

@@ -1,4 +1,6 @@
 """What an operator sees and does while the desk trades."""
+import os
+
 import pytest
 import requests
 
@@ -127,6 +129,28 @@ def test_memory_is_mimallocs(running_node):
     with open(f"/proc/{running_node.process.pid}/maps", encoding="utf-8") as maps:
         mapped = maps.read()
     assert "libmimalloc" in mapped or "libasan" in mapped
+
+
+def policies(node):
+    """Of the node's threads."""
+    threads = [int(each) for each in os.listdir(f"/proc/{node.process.pid}/task")]
+    assert len(threads) > 5
+    return {os.sched_getscheduler(each) for each in threads}
+
+
+def test_threads_that_wake_interrupt_nobody(running_node):
+    """Decision 0018, for each of the node's threads."""
+    assert policies(running_node) == {os.SCHED_BATCH}
+
+
+def test_a_policy_that_was_chosen_stays(plant, tmp_path):
+    node = plant.new_node(start=False)
+    started = tmp_path / "stocksblitz"
+    started.write_text(f"#!/bin/sh\nexec chrt --idle 0 '{node.binary}' \"$@\"\n", encoding="utf-8")
+    started.chmod(0o755)
+    node.binary = started
+    node.start()
+    assert policies(node) == {os.SCHED_IDLE}
 
 
 def test_openapi_describes_what_is_there(node, desk):
