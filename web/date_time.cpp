@@ -1,13 +1,18 @@
 #include "web/date_time.hpp"
 
+#include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 
 namespace sb::web {
 namespace {
 
 constexpr std::int64_t day_ms = 86'400'000;
+constexpr std::int32_t first_day = -719'528;  // 0000-01-01
+constexpr std::int32_t last_day = 2'932'896;  // 9999-12-31
+constexpr std::size_t date_bytes = 10;
 
 /// `count` digits at the start, taken off; nullopt when there are fewer.
 std::optional<int> take_digits(std::string_view& text, std::size_t count) {
@@ -49,42 +54,47 @@ std::optional<int> take_clock(std::string_view& text) {
   return *hours * 60 + *minutes;
 }
 
-/// At least `count` digits, zeros before them; `value` >= 0.
-void append_digits(std::string& text, std::int64_t value, std::size_t count) {
-  std::array<char, 24> digits{};
-  const auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  const auto length = static_cast<std::size_t>(end - digits.data());
-  if (length < count) text.append(count - length, '0');
-  text.append(digits.data(), length);
+/// 0 to 99.
+char* put_two(char* to, unsigned value) {
+  *to++ = static_cast<char>('0' + value / 10);
+  *to++ = static_cast<char>('0' + value % 10);
+  return to;
 }
 
-void append_date(std::string& text, trading_day day) {
+char* put_date(char* to, trading_day day) {
   const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{day.value}}};
-  append_digits(text, static_cast<int>(date.year()), 4);
-  append_digits(text += '-', static_cast<unsigned>(date.month()), 2);
-  append_digits(text += '-', static_cast<unsigned>(date.day()), 2);
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+  to = put_two(put_two(to, year / 100), year % 100);
+  *to++ = '-';
+  to = put_two(to, static_cast<unsigned>(date.month()));
+  *to++ = '-';
+  return put_two(to, static_cast<unsigned>(date.day()));
 }
 
 }  // namespace
 
 std::string format_date(trading_day day) {
-  std::string text;
-  append_date(text, day);
-  return text;
+  std::array<char, date_bytes> text{};
+  put_date(text.data(), {std::clamp(day.value, first_day, last_day)});
+  return {text.data(), text.size()};
 }
 
-std::string format_date_time(wall_ms at) {
+char* write_date_time(char* to, wall_ms at) {
+  at.value = std::clamp(at.value, first_day * day_ms, last_day * day_ms + day_ms - 1);
   const trading_day day = day_of(at, 0);
-  const std::int64_t of_day = at.value - std::int64_t{day.value} * day_ms;
-  std::string text;
-  text.reserve(sizeof "2026-01-01T00:00:00.000Z");
-  append_date(text, day);
-  append_digits(text += 'T', of_day / 3'600'000, 2);
-  append_digits(text += ':', of_day / 60'000 % 60, 2);
-  append_digits(text += ':', of_day / 1'000 % 60, 2);
-  append_digits(text += '.', of_day % 1'000, 3);
-  text += 'Z';
-  return text;
+  const auto of_day = static_cast<unsigned>(at.value - day.value * day_ms);
+  to = put_date(to, day);
+  *to++ = 'T';
+  to = put_two(to, of_day / 3'600'000);
+  *to++ = ':';
+  to = put_two(to, of_day / 60'000 % 60);
+  *to++ = ':';
+  to = put_two(to, of_day / 1'000 % 60);
+  *to++ = '.';
+  *to++ = static_cast<char>('0' + of_day / 100 % 10);
+  to = put_two(to, of_day % 100);
+  *to++ = 'Z';
+  return to;
 }
 
 std::optional<wall_ms> parse_date_time(std::string_view text) {

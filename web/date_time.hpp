@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -7,9 +8,11 @@
 
 namespace sb::web {
 
-/// "2024-01-15T14:30:00.000Z".
-std::string format_date_time(wall_ms at);
-/// "2024-01-15".
+inline constexpr std::size_t date_time_bytes = 24;
+/// Writes "2024-01-15T14:30:00.000Z", date_time_bytes characters, and returns their end. A time before the year 0 or
+/// after 9999 is written as the first or last of these years.
+char* write_date_time(char* to, wall_ms at);
+/// "2024-01-15"; the same of years.
 std::string format_date(trading_day day);
 
 /// RFC 3339 with 'T', whole seconds or up to nine decimals (beyond milliseconds they are cut off), and 'Z' or a

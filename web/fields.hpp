@@ -51,6 +51,7 @@ struct field {
   field_kind kind = field_kind::string;
   bool required = false;
   text_class characters = text_class::text;
+  bool nullable = false;  ///< of a response: null where there is no value; a body's null is an absent field anyway
   std::size_t length_min = 1;
   std::size_t length_max = 255;
   std::int64_t value_min = std::numeric_limits<std::int64_t>::min();
@@ -61,7 +62,6 @@ struct field {
   const object_type* type = nullptr;
   std::string_view unit{};  ///< INR, shares, percent, seconds
   std::string_view description{};
-  bool nullable = false;  ///< of a response: null where there is no value; a body's null is an absent field anyway
 };
 
 /// The field table of a request, a response or a query: the parser, the error pointers and the OpenAPI schema are all

@@ -1,5 +1,6 @@
 #include "web/json_writer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -32,101 +33,90 @@ bool are_plain(const char* eight) {
   return (odd & (ones * 0x80)) == 0;
 }
 
-/// How far the text goes on in plain characters from there.
-std::size_t plain_until(std::string_view text, std::size_t at) {
-  while (text.size() - at >= 8 && are_plain(text.data() + at)) at += 8;
-  while (at < text.size() && is_plain(text[at])) ++at;
-  return at;
+/// The last eight may be some of those that were looked at before.
+bool is_plain(std::string_view text) {
+  if (text.size() < 8) return std::all_of(text.begin(), text.end(), [](char c) { return is_plain(c); });
+  const char* const last = text.data() + text.size() - 8;
+  for (const char* at = text.data(); at < last; at += 8) {
+    if (!are_plain(at)) return false;
+  }
+  return are_plain(last);
+}
+
+constexpr std::size_t escape_bytes = 6;  // \u001f
+
+/// One character as it stands between quotes.
+char* put_escaped(char* to, unsigned char c) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  constexpr std::string_view plain = "\"\\\b\f\n\r\t";
+  constexpr std::string_view letters = "\"\\bfnrt";
+  *to++ = '\\';
+  if (const auto at = plain.find(static_cast<char>(c)); at != std::string_view::npos) {
+    *to++ = letters[at];
+    return to;
+  }
+  to += std::string_view{"u00"}.copy(to, 3);
+  *to++ = digits[c >> 4U];
+  *to++ = digits[c & 0x0FU];
+  return to;
+}
+
+/// The same of a text, with at most escape_bytes for each of its bytes.
+char* put_escaped(char* to, std::string_view text) {
+  while (!text.empty()) {
+    std::size_t length = 1;
+    const auto c = static_cast<unsigned char>(text.front());
+    if (is_plain(text.front())) {
+      *to++ = text.front();
+    } else if (c < 0x80) {
+      to = put_escaped(to, c);
+    } else if (const auto sequence = utf8_sequence_length(text); sequence != 0) {
+      length = sequence;
+      to += text.copy(to, length);
+    } else {
+      constexpr std::string_view replacement = "\xEF\xBF\xBD";
+      to += replacement.copy(to, replacement.size());
+    }
+    text.remove_prefix(length);
+  }
+  return to;
 }
 
 }  // namespace
 
 json_writer& json_writer::key(std::string_view name) {
-  separate();
-  quoted(name);
-  out_ += ':';
+  string(name);
+  out_[size_++] = ':';  // value_place() has left room
   comma_ = false;
   return *this;
 }
 
 json_writer& json_writer::string(std::string_view text) {
-  separate();
-  quoted(text);
-  return *this;
+  if (!is_plain(text)) return odd_string(text);
+  char* const to = put(value_place(text.size() + 2), '"');
+  return written_to(put(put(to, text), '"'));
+}
+
+json_writer& json_writer::odd_string(std::string_view text) {
+  char* const to = put(value_place(escape_bytes * text.size() + 2), '"');
+  return written_to(put(put_escaped(to, text), '"'));
 }
 
 json_writer& json_writer::integer(std::int64_t value) {
-  separate();
-  std::array<char, 24> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  out_.append(text.data(), end);
-  return *this;
+  constexpr std::size_t digits_max = 20;  // with the sign
+  char* const to = value_place(digits_max);
+  return written_to(std::to_chars(to, to + digits_max, value).ptr);
 }
 
 json_writer& json_writer::boolean(bool value) { return raw(value ? "true" : "false"); }
 json_writer& json_writer::null() { return raw("null"); }
 json_writer& json_writer::amount(sb::money value) { return raw(format(value)); }
-json_writer& json_writer::date_time(wall_ms at) { return string(format_date_time(at)); }
 
-json_writer& json_writer::raw(std::string_view value) {
-  separate();
-  out_ += value;
-  return *this;
+json_writer& json_writer::date_time(wall_ms at) {
+  char* const to = put(value_place(date_time_bytes + 2), '"');
+  return written_to(put(write_date_time(to, at), '"'));
 }
 
-void json_writer::quoted(std::string_view text) {
-  out_ += '"';
-  std::size_t at = 0;
-  std::size_t plain = 0;  // start of what needs no change and is appended in one piece
-  const auto flush = [&] { out_.append(text, plain, at - plain); };
-  while (true) {
-    at = plain_until(text, at);
-    if (at == text.size()) break;
-    const auto c = static_cast<unsigned char>(text[at]);
-    if (c >= 0x80) {
-      const std::size_t length = utf8_sequence_length(text.substr(at));
-      if (length != 0) {
-        at += length;
-        continue;
-      }
-      flush();
-      out_ += "\xEF\xBF\xBD";
-    } else {
-      flush();
-      switch (c) {
-        case '"':
-          out_ += "\\\"";
-          break;
-        case '\\':
-          out_ += "\\\\";
-          break;
-        case '\b':
-          out_ += "\\b";
-          break;
-        case '\f':
-          out_ += "\\f";
-          break;
-        case '\n':
-          out_ += "\\n";
-          break;
-        case '\r':
-          out_ += "\\r";
-          break;
-        case '\t':
-          out_ += "\\t";
-          break;
-        default: {
-          constexpr std::string_view digits = "0123456789abcdef";
-          out_ += "\\u00";
-          out_ += digits[c >> 4U];
-          out_ += digits[c & 0x0FU];
-        }
-      }
-    }
-    plain = ++at;
-  }
-  flush();
-  out_ += '"';
-}
+json_writer& json_writer::raw(std::string_view value) { return written_to(put(value_place(value.size()), value)); }
 
 }  // namespace sb::web

@@ -1,5 +1,7 @@
 #pragma once
+#include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,7 +18,9 @@ namespace sb::web {
 /// Use by one thread.
 class json_writer {
  public:
-  json_writer() { out_.reserve(1024); }  // an order
+  json_writer() : out_(1024, '\0') {}        // an order
+  json_writer(const json_writer&) = delete;  // and no move, which would leave a size without a document
+  json_writer& operator=(const json_writer&) = delete;
 
   json_writer& begin_object() { return open('{'); }
   json_writer& end_object() { return close('}'); }
@@ -56,28 +60,48 @@ class json_writer {
     return value ? member(name, *value) : key(name).null();
   }
 
-  const std::string& text() const { return out_; }
-  std::string take() && { return std::move(out_); }
+  /// What is written so far; valid until more is.
+  std::string_view text() const { return {out_.data(), size_}; }
+  std::string take() && {
+    out_.resize(std::exchange(size_, 0));
+    comma_ = false;
+    return std::exchange(out_, {});
+  }
 
  private:
+  json_writer& odd_string(std::string_view text);
   json_writer& open(char bracket) {
-    separate();
-    out_ += bracket;
+    written_to(put(value_place(1), bracket));
     comma_ = false;
     return *this;
   }
   json_writer& close(char bracket) {
-    out_ += bracket;
+    comma_ = false;
+    return written_to(put(value_place(1), bracket));
+  }
+  static char* put(char* to, char one) {
+    *to = one;
+    return to + 1;
+  }
+  static char* put(char* to, std::string_view text) { return to + text.copy(to, text.size()); }
+  /// Where the next value begins, behind its comma. There is room for so many bytes, and for one more; written_to()
+  /// says where it ends.
+  char* value_place(std::size_t bytes) {
+    constexpr std::size_t commas = 2;  // before it, and the colon that a name has
+    if (out_.size() - size_ < bytes + commas) grow(bytes + commas);
+    char* to = out_.data() + size_;
+    if (comma_) *to++ = ',';
     comma_ = true;
+    return to;
+  }
+  json_writer& written_to(const char* end) {
+    size_ = static_cast<std::size_t>(end - out_.data());
     return *this;
   }
-  void separate() {
-    if (comma_) out_ += ',';
-    comma_ = true;
-  }
-  void quoted(std::string_view text);
+  void grow(std::size_t bytes) { out_.resize(std::max(2 * out_.size(), size_ + bytes)); }
 
-  std::string out_;
+  std::string out_;       ///< the document, and room behind it
+  std::size_t size_ = 0;  ///< of the document
   bool comma_ = false;
 };
 

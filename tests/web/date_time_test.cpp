@@ -1,12 +1,21 @@
 #include "web/date_time.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
 namespace {
 using namespace sb;
 using namespace sb::web;
+
+std::string written(std::int64_t at) {
+  std::array<char, date_time_bytes> text{};
+  REQUIRE(write_date_time(text.data(), wall_ms{at}) == text.data() + text.size());
+  return {text.data(), text.size()};
+}
 }  // namespace
 
 TEST_CASE("RFC 3339 is read strictly") {
@@ -55,12 +64,23 @@ TEST_CASE("a time is written as it is read") {
   for (const std::int64_t at : {std::int64_t{0}, std::int64_t{1}, std::int64_t{951'782'400'000},
                                 std::int64_t{1'705'329'000'007}, std::int64_t{253'402'300'799'999}}) {
     CAPTURE(at);
-    const auto text = format_date_time(wall_ms{at});
-    CHECK(text.size() == 24);
+    const auto text = written(at);
     REQUIRE(parse_date_time(text).has_value());
     CHECK(parse_date_time(text)->value == at);
   }
-  CHECK(format_date_time(wall_ms{-1}) == "1969-12-31T23:59:59.999Z");
+  CHECK(written(-1) == "1969-12-31T23:59:59.999Z");
+  CHECK(written(-62'167'219'200'000) == "0000-01-01T00:00:00.000Z");
+}
+
+TEST_CASE("a time that no four digits can tell is the nearest that they can") {
+  using ms = std::numeric_limits<std::int64_t>;
+  using days = std::numeric_limits<std::int32_t>;
+  for (const auto at : {std::int64_t{253'402'300'800'000}, std::int64_t{1} << 58, ms::max()})
+    CHECK(written(at) == "9999-12-31T23:59:59.999Z");
+  for (const auto at : {std::int64_t{-62'167'219'200'001}, -(std::int64_t{1} << 58), ms::min()})
+    CHECK(written(at) == "0000-01-01T00:00:00.000Z");
+  CHECK(format_date({days::max()}) == "9999-12-31");
+  CHECK(format_date({days::min()}) == "0000-01-01");
 }
 
 TEST_CASE("a date is a day that exists") {

@@ -58,14 +58,15 @@ TEST_CASE("a string of any bytes becomes valid JSON") {
 }
 
 TEST_CASE("what JSON escapes is found wherever it stands in a text") {
-  const std::string around = "abcdefghijklmnopqrstuvw";
-  for (std::size_t at = 0; at <= around.size(); ++at) {
+  const std::string all = "abcdefghijklmnopqrstuvw";
+  const auto size = GENERATE_COPY(range(std::size_t{0}, all.size() + 1));
+  for (std::size_t at = 0; at <= size; ++at) {
     for (const std::string odd : {"\"", "\\", "\n", "\x1f", "\x7f", "\xC3\xA9", " ", "!"}) {
-      auto text = around;
+      auto text = all.substr(0, size);
       text.insert(at, odd);
       json_writer out;
       out.string(text);
-      CAPTURE(at, odd);
+      CAPTURE(size, at, odd);
       const auto parsed = parse_json(out.text());
       REQUIRE(std::holds_alternative<json_value>(parsed));
       CHECK(std::get<json_value>(parsed).text() == text);
@@ -73,14 +74,47 @@ TEST_CASE("what JSON escapes is found wherever it stands in a text") {
   }
 }
 
+TEST_CASE("a document grows at whichever of its parts its room ends") {
+  const std::string rest =
+      R"("name":-9223372036854775808,"at":"2024-01-15T14:30:00.007Z","odd":"\\","e":[],"o":{},"n":null,"m":0.0001})";
+  for (std::size_t before = 1; before < 1'100; ++before) {
+    const std::string filling(before, 'x');
+    json_writer out;
+    out.begin_object().member("f", std::string_view{filling});
+    out.member("name", std::numeric_limits<std::int64_t>::min()).member("at", wall_ms{1'705'329'000'007});
+    out.member("odd", "\\").key("e").begin_array().end_array().key("o").begin_object().end_object();
+    out.key("n").null().member("m", money{1}).end_object();
+    auto expected = R"({"f":")" + filling;
+    expected.append("\",").append(rest);
+    const auto written = std::move(out).take();
+    CAPTURE(before);
+    REQUIRE(written == expected);
+  }
+}
+
 TEST_CASE("what is written is read back, for every byte") {
+  const auto around = GENERATE(values<std::string>({"", "123", "1234567", "12345678"}));
   for (int byte = 1; byte < 256; ++byte) {
-    const std::string text = "<" + std::string(1, static_cast<char>(byte)) + ">";
+    auto text = around;
+    text.append(1, static_cast<char>(byte)).append(around);
+    auto read = around;
+    read.append("\xEF\xBF\xBD").append(around);
     json_writer out;
     out.string(text);
     const auto parsed = parse_json(out.text());
-    CAPTURE(byte);
+    CAPTURE(around, byte);
     REQUIRE(std::holds_alternative<json_value>(parsed));
-    CHECK(std::get<json_value>(parsed).text() == (byte < 128 ? text : "<\xEF\xBF\xBD>"));
+    CHECK(std::get<json_value>(parsed).text() == (byte < 128 ? text : read));
   }
+}
+
+TEST_CASE("a part that is larger than all before it has room") {
+  const std::string plain(5'000, 'x');
+  const std::string odd(5'000, '\x01');
+  json_writer out;
+  out.begin_array().string(plain).raw(plain).string(odd).end_array();
+  std::string escapes;
+  for (std::size_t at = 0; at < odd.size(); ++at) escapes += "\\u0001";
+  const auto written = std::move(out).take();
+  CHECK(written == "[\"" + plain + "\"," + plain + ",\"" + escapes + "\"]");
 }

@@ -39,7 +39,7 @@ std::string at(const json_value& root, std::initializer_list<std::string_view> p
   if (value->kind() == json_kind::boolean) return value->boolean() ? "true" : "false";
   return value->text();
 }
-json_value parsed(const std::string& text) {
+json_value parsed(std::string_view text) {
   auto result = parse_json(text);
   REQUIRE(std::holds_alternative<json_value>(result));
   return std::get<json_value>(std::move(result));
