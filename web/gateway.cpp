@@ -285,7 +285,8 @@ void gateway::leave_soon(std::uint64_t request) {
 void gateway::leave(std::uint64_t request) {
   const auto found = pending_.find(request);
   if (found == pending_.end() || !found->second.unsent) return;
-  auto [head, body] = *std::exchange(found->second.unsent, std::nullopt);
+  auto [head, body] = std::move(*found->second.unsent);
+  found->second.unsent.reset();  // first: who is refused at once has left
   services_->routes->send(std::move(head), std::move(body));
 }
 

@@ -80,6 +80,21 @@ TEST_CASE("what can never become a header section is refused before it ends") {
   }
 }
 
+TEST_CASE("a byte that no field may have is found wherever it stands") {
+  const std::string head = "GET / HTTP/1.1\r\nA: ";
+  for (std::size_t before = 0; before < 24; ++before) {
+    for (unsigned byte = 0; byte < 256; ++byte) {
+      const bool allowed = byte == '\t' || byte == '\r' || (byte >= 0x20 && byte < 0x7F);
+      auto text = head + std::string(before, 'x') + static_cast<char>(byte);
+      text += byte == '\r' ? "\n\r\n" : std::string(12, 'y') + "\r\n\r\n";
+      const auto verdict = header_scan{}.scan(text, limits);
+      CAPTURE(before, byte);
+      REQUIRE(std::holds_alternative<header_scan::complete>(verdict) == allowed);
+      if (!allowed) REQUIRE(std::get<refusal>(verdict) == (byte == '\n' ? refusal::line_ending : refusal::field));
+    }
+  }
+}
+
 TEST_CASE("framing follows the one length the request states") {
   const name_value host{"host", "x"};
   const auto sized = accepted(request("POST", {host, {"content-length", "10"}}));

@@ -9,8 +9,9 @@
 namespace sb::web::handlers {
 namespace {
 
-void with_permission(const request_ptr& request, account_id account, trade_action action,
-                     std::function<void(bool)> then) {
+/// `then(bool)`.
+template <class Then>
+void with_permission(const request_ptr& request, account_id account, trade_action action, Then then) {
   ask<permission_checked>(request, book_key(request->organization),
                           check_permission_request{request->who.user, account, action},
                           [then = std::move(then)](permission_checked&& told) { then(told.allowed); });
@@ -20,8 +21,9 @@ bool is_own(const api_request& request, const order_state& order) {
   return order.command.user == request.who.user && request.organization == request.who.organization;
 }
 
-/// The order in the path, live. One that the caller may not see is not there.
-void with_visible_order(const request_ptr& request, std::function<void(const sb::order_answer&)> then) {
+/// `then(const sb::order_answer&)` with the order in the path, live. One that the caller may not see is not there.
+template <class Then>
+void with_visible_order(const request_ptr& request, Then then) {
   const std::string id{request->id};
   if (!is_order_id(id)) return request->refuse(problem_code::order_not_found);
   ask<sb::order_answer>(request, order_key(request->organization, id), get_order{},

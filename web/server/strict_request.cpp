@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "web/server/target.hpp"
@@ -166,8 +168,18 @@ std::optional<refusal> read_framing(const http_request& request, const field_sum
   return std::nullopt;
 }
 
+/// Whether eight characters are. In each byte of `odd` the highest bit says that this one is not, or one before it.
+bool are_printable_ascii(const char* eight) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  std::uint64_t word = 0;
+  std::memcpy(&word, eight, sizeof word);
+  const auto odd = (word - ones * 0x20) | (word + ones) | word;
+  return (odd & (ones * 0x80)) == 0;
+}
+
 /// The end of the printable ASCII from `at`: within a line it needs no look.
 std::size_t past_plain(std::string_view text, std::size_t at, std::size_t end) {
+  while (end - at >= 8 && are_printable_ascii(text.data() + at)) at += 8;
   while (at < end && text[at] >= 0x20 && text[at] < 0x7F) ++at;
   return at;
 }
