@@ -35,7 +35,7 @@ class silent_world {
     };
     auto services = node.services;
     services.router = services.market = services.broker = silent_ = node.system.spawn(silent);
-    services.routes = test::routes_to(services, silent_);
+    services.routes = routes_ = test::routes_to(services, silent_);
     parent_ = node.system.spawn([this, services](caf::event_based_actor* self) -> caf::behavior {
       bridges_.push_back(edge_.start(self, services));
       return {[this, self, services](int) { bridges_.push_back(edge_.start(self, services)); }};
@@ -94,6 +94,11 @@ class silent_world {
   }
   /// Requests are counted from 1.
   void told(std::uint64_t number, answer what) { take_(number, std::move(what)); }
+  /// From now on what leaves is refused before send() returns.
+  void lose_lease() {
+    routes_->set_gateway(1, take_);
+    routes_->set_lease({-1});
+  }
   void restart_bridge() {
     caf::anon_send(parent_, 1);
     node.settle_down();
@@ -120,6 +125,7 @@ class silent_world {
  private:
   void post(const std::function<void()>& work) { holding_ ? held_.push_back(work) : work(); }
   take_answer take_;
+  std::shared_ptr<route_table> routes_;
   web::entity_port::on_answer note() {
     return [this](answer&& told) {
       const auto* why = std::get_if<rejected>(&told);
@@ -145,6 +151,17 @@ class silent_world {
 };
 
 }  // namespace
+
+SCENARIO("a request that is refused as it leaves is answered once, and gives its credit back") {
+  silent_world world{with_credits({3, 3, 3, 3, 5})};
+  world.lose_lease();
+  world.order();
+  CHECK(world.timed_out == 1);
+  CHECK(world.in_flight() == 0);
+  world.advance(2'000);
+  CHECK(world.timed_out == 1);
+  CHECK(world.sent().empty());
+}
 
 TEST_CASE("orders, price queries and paper fills do not take each other's credits") {
   silent_world world{with_credits({3, 3, 3, 3, 5})};
