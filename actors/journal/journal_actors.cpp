@@ -292,10 +292,10 @@ bool read_names(reader_state& state, reader_state::contents_reading& reading) {
 
 /// True when these were the last.
 bool read_open_orders(reader_state& state, reader_state::contents_reading& reading) {
-  auto keys = state.side.open_orders(reading.shard, reading.last_order, names_max);
-  if (!keys.empty()) reading.last_order = keys.back().id;
-  for (auto& key : keys) reading.work.entities.push_back(std::move(key));
-  return std::ssize(keys) < names_max;
+  auto orders = state.side.open_orders(reading.shard, reading.last_order, names_max);
+  if (!orders.empty()) reading.last_order = orders.back();
+  for (auto& order : orders) reading.work.entities.push_back(std::move(order.key));
+  return std::ssize(orders) < names_max;
 }
 
 /// True when these were the last.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <tuple>
 #include <unordered_map>
 #include <variant>
@@ -52,12 +53,18 @@ struct writer_state {
 caf::behavior writer(caf::stateful_actor<writer_state>* self, node_services services, writer_settings settings,
                      journal_factory connect, append_observer observe);
 
+/// An order that was not closed when the projection saw it last.
+struct open_order {
+  entity_key key;
+  wall_ms created_at;
+};
 /// What the reader needs beyond the journal itself.
 struct read_side {
   std::function<std::unique_ptr<journal>()> connect;
-  /// Orders of a trade shard that were not closed when the projection saw them last: ascending by order id, those after
-  /// `after`, at most `limit`.
-  std::function<std::vector<entity_key>(shard_id, const order_id& after, std::int32_t limit)> open_orders;
+  /// The open orders of a trade shard, oldest first: by created_at, then by id. Those behind `after` (none: from the
+  /// first), at most `limit`.
+  std::function<std::vector<open_order>(shard_id, const std::optional<open_order>& after, std::int32_t limit)>
+      open_orders;
   /// A projection's durable cursor; the row up to which `open_orders` is right is that of "orders".
   std::function<std::int64_t(const std::string& projection, shard_id)> cursor;
   std::function<void(const std::string& projection, shard_id, std::int64_t seq)> save_cursor;
@@ -77,8 +84,8 @@ struct reader_state {
     std::shared_ptr<stream_filter> streams = std::make_shared<stream_filter>();
     enum class part : std::uint8_t { cursor, open_orders, moved_since, names };
     part next = part::names;
-    stream_id last_stream;       ///< names up to here are in `streams`
-    order_id last_order;         ///< open orders up to here are in `work`
+    stream_id last_stream;                 ///< names up to here are in `streams`
+    std::optional<open_order> last_order;  ///< open orders up to here are in `work`
     std::int64_t after_row = 0;  ///< the projection's cursor before the first open order was read, then rows up to here
   };
   node_services services;

@@ -104,15 +104,20 @@ from orders where order_id = $1::text)"};
 
 // An absent order is looked for once more at its day's end, and an empty look leaves no fact: a start looks again for
 // those of the week that ends with the shard's newest one, however long the node was down, and for no more than these.
+// Each half has the order and the limit by itself: PostgreSQL gives neither to the halves of a union that have
+// conditions, and would read and sort all that is left for every page.
 constexpr statement select_open_orders{"read_models_open_orders", R"(
-select organization, order_id from orders
-where shard = $1::int and order_id > $2::text and state in ('pending_new', 'new', 'partially_filled', 'unknown')
+(select organization, created_at, order_id from orders
+ where shard = $1::int and (created_at, order_id) > ($2::bigint, $3::text)
+   and state in ('pending_new', 'new', 'partially_filled', 'unknown')
+ order by created_at, order_id limit $4::int)
 union all
-select organization, order_id from orders
-where shard = $1::int and order_id > $2::text and state = 'absent' and trading_day > (
-  select max(trading_day) - 7 from orders where shard = $1::int and state = 'absent')
-order by 2
-limit $3::int)"};
+(select organization, created_at, order_id from orders
+ where shard = $1::int and (created_at, order_id) > ($2::bigint, $3::text) and state = 'absent' and trading_day > (
+   select max(trading_day) - 7 from orders where shard = $1::int and state = 'absent')
+ order by created_at, order_id limit $4::int)
+order by created_at, order_id
+limit $4::int)"};
 
 constexpr statement set_cursor{"read_models_set_cursor", R"(
 insert into projection_cursor as old (projection, shard, seq) values ($1::text, $2::int, $3::bigint)
@@ -397,13 +402,18 @@ std::optional<order_row> read_models::find_order(const order_id& order, deadline
   return to_order({rows, 0});
 }
 
-std::vector<std::pair<organization_id, order_id>> read_models::open_orders(shard_id shard, const order_id& after,
-                                                                           std::int32_t limit, deadline within) {
-  const auto rows =
-      connection_.run(select_open_orders, parameters{}.int4(shard).text(after).int4(limit), from_now(within));
-  std::vector<std::pair<organization_id, order_id>> out;
+std::vector<open_order_row> read_models::open_orders(shard_id shard, const std::optional<order_cursor>& after,
+                                                     std::int32_t limit, deadline within) {
+  parameters values;
+  values.int4(shard);
+  values.int8(after ? after->created_at.value : std::numeric_limits<std::int64_t>::min());
+  values.text(after ? after->id : std::string{});
+  values.int4(limit);
+  const auto rows = connection_.run(select_open_orders, values, from_now(within));
+  std::vector<open_order_row> out;
   out.reserve(static_cast<std::size_t>(rows.rows()));
-  for (int row = 0; row < rows.rows(); ++row) out.emplace_back(organization_id{rows.int8(row, 0)}, rows.text(row, 1));
+  for (int row = 0; row < rows.rows(); ++row)
+    out.push_back({{rows.int8(row, 0)}, {{rows.int8(row, 1)}, rows.text(row, 2)}});
   return out;
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "domain/ids.hpp"
@@ -85,10 +84,14 @@ struct order_filter {
   std::optional<wall_ms> from;  ///< created at or after
   std::optional<wall_ms> to;    ///< created before
 };
-/// Where a page ended; the next one starts below it.
+/// Where a page ended; the next one starts behind it.
 struct order_cursor {
   wall_ms created_at;
   order_id id;
+};
+struct open_order_row {
+  organization_id organization;
+  order_cursor place;  ///< among the shard's
 };
 struct shard_cursor {
   shard_id shard = 0;
@@ -117,11 +120,11 @@ class read_models {
                                      const std::optional<order_cursor>& after, deadline within);
   /// By id alone: for the platform's own tools, not for a tenant's request.
   std::optional<order_row> find_order(const order_id& order, deadline within);
-  /// (organization, order) of every order of a trade shard that was not closed at the cursor of "orders"; of the absent
-  /// ones those of the seven calendar days that end with the shard's newest absent order's. Ascending by order id,
-  /// those bytewise after `after` (empty: from the first), at most `limit`.
-  std::vector<std::pair<organization_id, order_id>> open_orders(shard_id shard, const order_id& after,
-                                                                std::int32_t limit, deadline within);
+  /// Every order of a trade shard that was not closed at the cursor of "orders"; of the absent ones those of the seven
+  /// calendar days that end with the shard's newest absent order's. Oldest first: created_at, then order id bytewise,
+  /// both ascending. `limit` at most; pass the last one's place as `after` for more.
+  std::vector<open_order_row> open_orders(shard_id shard, const std::optional<order_cursor>& after, std::int32_t limit,
+                                          deadline within);
   /// Sets a cursor that has no rows beside it (settlement). Never moves it back.
   void save_cursor(const std::string& projection, shard_id shard, std::int64_t seq, deadline within);
   std::int64_t count_orders(organization_id organization, std::optional<user_id> user, trading_day day,

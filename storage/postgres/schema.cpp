@@ -218,6 +218,14 @@ constexpr const char* account_orders_sql = R"(
 create statistics orders_of_account_are_of_organization (dependencies) on organization, account_id from orders;
 )";
 
+// The open orders of a shard, oldest first. A new order's entry is the last of its shard's, where one by id would be
+// anywhere; the id is not in it for the reason that orders_by_time has.
+constexpr const char* orders_open_by_time_sql = R"(
+create index orders_open_by_time on orders (shard, created_at)
+  where state in ('pending_new', 'new', 'partially_filled', 'unknown');
+drop index orders_open_in_order;
+)";
+
 constexpr migration steps[] = {
     {1, "journal", journal_sql},
     {2, "directory", directory_sql},
@@ -227,6 +235,7 @@ constexpr migration steps[] = {
     {6, "session_ended", session_ended_sql},
     {7, "orders_by_time", orders_by_time_sql},
     {8, "account_orders", account_orders_sql},
+    {9, "orders_open_by_time", orders_open_by_time_sql},
 };
 
 }  // namespace

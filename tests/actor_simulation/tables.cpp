@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace sb::actor_simulation {
 
@@ -51,15 +52,19 @@ projection_tables tables::for_projection() {
 }
 
 void tables::give(read_side& side) {
-  side.open_orders = [this](shard_id shard, const order_id& after, std::int32_t limit) {
+  side.open_orders = [this](shard_id shard, const std::optional<open_order>& after, std::int32_t limit) {
     reach_();
     static const std::set<std::string> open{"pending_new", "new", "partially_filled", "unknown", "absent"};
-    std::vector<entity_key> keys;
-    for (auto next = orders_.upper_bound(after); next != orders_.end() && std::ssize(keys) < limit; ++next) {
-      const auto& row = next->second;
-      if (row.shard == shard && open.contains(row.state)) keys.push_back(order_key(row.organization, row.id));
+    const auto place = [](const open_order& order) { return std::tie(order.created_at, order.key.id); };
+    std::vector<open_order> page;
+    for (const auto& [id, row] : orders_) {
+      open_order one{order_key(row.organization, id), row.created_at};
+      if (row.shard == shard && open.contains(row.state) && (!after || place(*after) < place(one)))
+        page.push_back(std::move(one));
     }
-    return keys;
+    std::sort(page.begin(), page.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+    if (std::ssize(page) > limit) page.resize(static_cast<std::size_t>(limit));
+    return page;
   };
   side.cursor = [this](const std::string& projection, shard_id shard) {
     reach_();

@@ -2,7 +2,9 @@
 #include <caf/all.hpp>
 #include <catch2/catch.hpp>
 #include <functional>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "actors/journal/journal_actors.hpp"
 #include "quiet_system.hpp"
@@ -27,19 +29,20 @@ struct archive : quiet_system {
   const shard_id shard = shard_of(shard_role::trade, organization);
   std::shared_ptr<memory_store> store = std::make_shared<memory_store>();
   journal_watch watch;
-  std::set<order_id> open;
-  std::function<void(const order_id& after)> before_open;
+  std::set<std::pair<wall_ms, order_id>> open;  ///< by when they were created, two in each millisecond
+  std::function<void(const std::optional<open_order>& after)> before_open;
   caf::actor reading;
 
   archive() {
     fill();
     read_side side;
     side.connect = [this]() -> std::unique_ptr<journal> { return std::make_unique<watched_journal>(store, watch); };
-    side.open_orders = [this](shard_id, const order_id& after, std::int32_t limit) {
+    side.open_orders = [this](shard_id, const std::optional<open_order>& after, std::int32_t limit) {
       if (before_open) before_open(after);
-      std::vector<entity_key> page;
-      for (auto next = open.upper_bound(after); next != open.end() && std::ssize(page) < limit; ++next)
-        page.push_back(order_key(organization, *next));
+      std::vector<open_order> page;
+      for (auto next = after ? open.upper_bound({after->created_at, after->key.id}) : open.begin();
+           next != open.end() && std::ssize(page) < limit; ++next)
+        page.push_back({order_key(organization, next->second), next->first});
       return page;
     };
     side.cursor = [](const std::string&, shard_id) { return std::int64_t{orders_stored - orders_moved}; };
@@ -51,7 +54,7 @@ struct archive : quiet_system {
     std::vector<stream_id> orders;
     for (int number = 0; number < orders_stored; ++number) {
       orders.push_back(order_stream(number));
-      if (number < orders_open) open.insert("O" + std::to_string(number));
+      if (number < orders_open) open.emplace(wall_ms{(orders_open - number) / 2}, "O" + std::to_string(number));
     }
     fill(shard, orders);
   }
@@ -128,7 +131,7 @@ SCENARIO("every shard learns its open work before any of them its streams") {
   bool named = false;
   a.watch.before_names = [&](const stream_id&) { named = true; };
   bool early = false;
-  a.before_open = [&](const order_id&) { early = early || named; };
+  a.before_open = [&](const std::optional<open_order>&) { early = early || named; };
   for (const auto shard : {a.shard, a.shard + 1, a.shard + 2}) me->send(a.reading, contents_ask{shard});
   a.run();
   CHECK(hear(me).kinds == kinds{"work", "work", "work", "streams", "streams", "streams"});
@@ -150,9 +153,9 @@ SCENARIO("a user shard has its risk books woken") {
 
 SCENARIO("a page of open orders that cannot be read is asked for again, and none before it") {
   archive a;
-  std::vector<order_id> asked;
-  a.before_open = [&](const order_id& after) {
-    asked.push_back(after);
+  std::vector<std::pair<wall_ms, order_id>> asked;
+  a.before_open = [&](const std::optional<open_order>& after) {
+    asked.emplace_back(after ? after->created_at : wall_ms{}, after ? after->key.id : order_id{});
     if (asked.size() == 2) throw storage_unavailable{"no answer within the deadline"};
   };
   caf::scoped_actor me{a.system};
@@ -162,8 +165,8 @@ SCENARIO("a page of open orders that cannot be read is asked for again, and none
   a.advance(600ms);
   REQUIRE(hear(me).open_work.size() == orders_open + orders_moved);
   REQUIRE(asked.size() == 3);
-  REQUIRE(asked[0].empty());
-  REQUIRE_FALSE(asked[1].empty());
+  REQUIRE(asked[0].second.empty());
+  REQUIRE_FALSE(asked[1].second.empty());
   REQUIRE(asked[1] == asked[2]);
 }
 
@@ -209,8 +212,8 @@ SCENARIO("a page that can never be read keeps neither other shards nor what is t
   if (names) a.watch.before_names = [&](const stream_id&) { never(); };
   int failed = 0;
   if (!names) {
-    a.before_open = [&](const order_id& after) {
-      if (after.empty() && failed++ % 2 == 0) never();  // of the two shards the first
+    a.before_open = [&](const std::optional<open_order>& after) {
+      if (!after && failed++ % 2 == 0) never();  // of the two shards the first
     };
   }
   me->send(a.reading, contents_ask{a.shard});

@@ -63,7 +63,9 @@ virtual_node::virtual_node()
       });
   read_side reading;
   reading.connect = [this]() -> std::unique_ptr<journal> { return std::make_unique<memory_journal>(store_); };
-  reading.open_orders = [](shard_id, const order_id&, std::int32_t) { return std::vector<entity_key>{}; };
+  reading.open_orders = [](shard_id, const std::optional<open_order>&, std::int32_t) {
+    return std::vector<open_order>{};
+  };
   reading.cursor = [](const std::string&, shard_id) { return std::int64_t{0}; };
   reading.save_cursor = [](const std::string&, shard_id, std::int64_t) {};
   services.reader = system.spawn(reader, services, reading, std::chrono::milliseconds{1'000});

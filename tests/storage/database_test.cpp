@@ -1,4 +1,5 @@
 // What lives in PostgreSQL beside the contract: migrations, the view for people, tamper evidence, connection names.
+#include <functional>
 #include <thread>
 
 #include "database_view.hpp"
@@ -59,39 +60,75 @@ TEST_CASE("a full table gets its later indexes, and a page is read along them", 
   postgres_world world;
   database_view view{world.conninfo()};
   view.run(R"(
-    drop index orders_of_organization_by_time, orders_of_account_by_time;
+    drop index orders_of_organization_by_time, orders_of_account_by_time, orders_open_by_time;
     create index orders_of_organization on orders (organization, created_at desc, order_id desc);
     create index orders_of_account on orders (account_id, created_at desc, order_id desc);
+    create index orders_open_in_order on orders (shard, order_id)
+      where state in ('pending_new', 'new', 'partially_filled', 'unknown');
     drop statistics orders_of_account_are_of_organization;
     delete from schema_migration where version >= 7;
     insert into orders (order_id, organization, user_id, account_id, client_order_id, exchange, symbol, side, order_type,
       product_type, validity, quantity, price, state, cancel_requested, broker_order_id, filled_quantity, average_price,
       reason, version, created_at, updated_at, trading_day, shard, seq)
-    select 'ORD' || n, n % 20, n % 100, n % 100, 'c' || n, 'NSE', 'TCS', 'BUY', 'LIMIT', 'INTRADAY', 'DAY', 1, 1, 'filled',
-      false, '', 1, 1, '', 2, n / 3, n, 20000, 64, n from generate_series(1, 20000) n)");
+    select 'ORD' || n, n % 20, n % 100, n % 100, 'c' || n, 'NSE', 'TCS', 'BUY', 'LIMIT', 'INTRADAY', 'DAY', 1, 1,
+      case when n % 500 = 0 then 'absent' else 'new' end, false, '', 1, 1, '', 2, n / 3, n, 20000, 64, n
+    from generate_series(1, 20000) n)");
   postgres::connection database{world.conninfo(), self, postgres::plans::custom};
-  CHECK(postgres::migrate(database, soon()) == 2);
+  CHECK(postgres::migrate(database, soon()) == 3);
   view.run("analyze orders");
 
   postgres::order_filter filter;
   filter.organization = {7};
+  const postgres::order_cursor far_behind{{5'000}, "ORD9"};
   std::string index = "orders_of_organization_by_time";
-  SECTION("of an organization") {}
-  SECTION("of an account") {
-    filter.account = account_id{7};
-    index = "orders_of_account_by_time";
-  }
   {
     postgres::read_models models{world.conninfo(), self};  // its end tells PostgreSQL's statistics
-    CHECK(models.list_orders(filter, 50, {}, generous).size() == 50);
-    CHECK(models.list_orders(filter, 50, postgres::order_cursor{{5'000}, "ORD9"}, generous).size() == 50);
+    SECTION("of an organization") {
+      CHECK(models.list_orders(filter, 50, {}, generous).size() == 50);
+      CHECK(models.list_orders(filter, 50, far_behind, generous).size() == 50);
+    }
+    SECTION("of an account") {
+      index = "orders_of_account_by_time";
+      filter.account = account_id{7};
+      CHECK(models.list_orders(filter, 50, {}, generous).size() == 50);
+      CHECK(models.list_orders(filter, 50, far_behind, generous).size() == 50);
+    }
+    SECTION("of what is open") {
+      index = "orders_open_by_time";
+      CHECK(models.open_orders(64, {}, 50, generous).size() == 50);
+      CHECK(models.open_orders(64, far_behind, 50, generous).size() == 50);
+    }
   }
-  // 200 or 1,000 orders are the filter's.
+  // Of 1,000, 200 or 19,960 orders.
   CHECK(view.becomes("view_read",
                      "select (idx_tup_read between 100 and 150)::int::bigint from pg_stat_user_indexes where "
                      "indexrelname = '" +
                          index + "'",
                      1));
+}
+
+TEST_CASE("page by page each open order is told once, oldest first", "[read models]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  database_view view{world.conninfo()};
+  view.run(R"(
+    insert into orders (order_id, organization, user_id, account_id, client_order_id, exchange, symbol, side, order_type,
+      product_type, validity, quantity, price, state, cancel_requested, broker_order_id, filled_quantity, average_price,
+      reason, version, created_at, updated_at, trading_day, shard, seq)
+    select 'ORD' || md5(n::text), 7, 1, 1, 'c' || n, 'NSE', 'TCS', 'BUY', 'LIMIT', 'INTRADAY', 'DAY', 1, 1,
+      case n % 3 when 0 then 'absent' when 1 then 'new' else 'filled' end, false, '', 1, 1, '', 2, n / 30, n, 20000, 64, n
+    from generate_series(1, 3000) n)");
+  postgres::read_models models{world.conninfo(), self};
+  std::vector<std::pair<std::int64_t, order_id>> told;
+  std::optional<postgres::order_cursor> last;
+  for (auto page = models.open_orders(64, {}, 7, generous); !page.empty();
+       page = models.open_orders(64, last, 7, generous)) {
+    for (const auto& [organization, place] : page) told.emplace_back(place.created_at.value, place.id);
+    last = page.back().place;
+    REQUIRE(told.size() <= 2'000);
+  }
+  CHECK(told.size() == 2'000);
+  CHECK(std::is_sorted(told.begin(), told.end(), std::less_equal<>{}));  // hence none twice
 }
 
 TEST_CASE("a history is read without the rest of its shard, also where nothing was stored when that was planned",

@@ -229,31 +229,35 @@ TEST_CASE("a shard's open orders are those that somebody must look after", "[rea
   postgres_world world;
   read_models models{world.conninfo(), self};
   const auto in = [](const std::string& id, const char* state, std::int32_t day = 19'700, shard_id shard = 5) {
-    auto row = order(id, 100, 9);
+    auto row = order(id, id < "C" ? 200 : 100, 9);
     row.shard = shard;
     row.state = state;
     row.day = {day};
     return row;
   };
-  REQUIRE(apply(
-      models, "orders",
-      {5,
-       0,
-       10,
-       {in("A", "pending_new"), in("B", "new"), in("C", "partially_filled"), in("D", "unknown", 1), in("E", "filled"),
-        in("F", "canceled", 19'800), in("G", "absent"), in("H", "absent", 19'694), in("I", "absent", 19'693)},
-       {}}));
+  REQUIRE(apply(models, "orders",
+                {5,
+                 0,
+                 10,
+                 {in("D", "unknown", 1), in("E", "filled"), in("F", "canceled", 19'800), in("H", "absent", 19'694),
+                  in("I", "absent", 19'693)},
+                 {}}));
+  REQUIRE(
+      apply(models, "orders",
+            {5, 10, 20, {in("A", "pending_new"), in("B", "new"), in("C", "partially_filled"), in("G", "absent")}, {}}));
   REQUIRE(apply(models, "orders", {6, 0, 10, {in("K", "new", 19'700, 6)}, {}}));
-  const auto page = [&](const char* after, std::int32_t limit) {
+  const auto page = [&](const std::optional<order_cursor>& after, std::int32_t limit) {
     names ids;
-    for (const auto& [organization, id] : models.open_orders(5, after, limit, generous)) {
+    for (const auto& [organization, place] : models.open_orders(5, after, limit, generous)) {
       CHECK(organization == organization_id{7});
-      ids.push_back(id);
+      CHECK(place.created_at == wall_ms{place.id < "C" ? 200 : 100});
+      ids.push_back(place.id);
     }
     return ids;
   };
-  CHECK(page("", 100) == names{"A", "B", "C", "D", "G", "H"});
-  CHECK(page("", 4) == names{"A", "B", "C", "D"});
-  CHECK(page("D", 4) == names{"G", "H"});
-  CHECK(page("H", 4).empty());
+  CHECK(page({}, 100) == names{"C", "D", "G", "H", "A", "B"});
+  CHECK(page({}, 3) == names{"C", "D", "G"});
+  CHECK(page(order_cursor{{100}, "G"}, 2) == names{"H", "A"});
+  CHECK(page(order_cursor{{200}, "A"}, 4) == names{"B"});
+  CHECK(page(order_cursor{{200}, "B"}, 4).empty());
 }
