@@ -1,5 +1,4 @@
 // What lives in PostgreSQL beside the contract: migrations, the view for people, tamper evidence, connection names.
-#include <functional>
 #include <thread>
 
 #include "database_view.hpp"
@@ -105,30 +104,6 @@ TEST_CASE("a full table gets its later indexes, and a page is read along them", 
                      "indexrelname = '" +
                          index + "'",
                      1));
-}
-
-TEST_CASE("page by page each open order is told once, oldest first", "[read models]") {
-  if (!postgres_world::available()) return;
-  postgres_world world;
-  database_view view{world.conninfo()};
-  view.run(R"(
-    insert into orders (order_id, organization, user_id, account_id, client_order_id, exchange, symbol, side, order_type,
-      product_type, validity, quantity, price, state, cancel_requested, broker_order_id, filled_quantity, average_price,
-      reason, version, created_at, updated_at, trading_day, shard, seq)
-    select 'ORD' || md5(n::text), 7, 1, 1, 'c' || n, 'NSE', 'TCS', 'BUY', 'LIMIT', 'INTRADAY', 'DAY', 1, 1,
-      case n % 3 when 0 then 'absent' when 1 then 'new' else 'filled' end, false, '', 1, 1, '', 2, n / 30, n, 20000, 64, n
-    from generate_series(1, 3000) n)");
-  postgres::read_models models{world.conninfo(), self};
-  std::vector<std::pair<std::int64_t, order_id>> told;
-  std::optional<postgres::order_cursor> last;
-  for (auto page = models.open_orders(64, {}, 7, generous); !page.empty();
-       page = models.open_orders(64, last, 7, generous)) {
-    for (const auto& [organization, place] : page) told.emplace_back(place.created_at.value, place.id);
-    last = page.back().place;
-    REQUIRE(told.size() <= 2'000);
-  }
-  CHECK(told.size() == 2'000);
-  CHECK(std::is_sorted(told.begin(), told.end(), std::less_equal<>{}));  // hence none twice
 }
 
 TEST_CASE("a history is read without the rest of its shard, also where nothing was stored when that was planned",

@@ -1,5 +1,8 @@
 #include "storage/postgres/read_models.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "journal_worlds.hpp"
 
 namespace {
@@ -260,4 +263,34 @@ TEST_CASE("a shard's open orders are those that somebody must look after", "[rea
   CHECK(page(order_cursor{{100}, "G"}, 2) == names{"H", "A"});
   CHECK(page(order_cursor{{200}, "A"}, 4) == names{"B"});
   CHECK(page(order_cursor{{200}, "B"}, 4).empty());
+}
+
+TEST_CASE("page by page each open order is told once, oldest first", "[read models]") {
+  if (!postgres_world::available()) return;
+  postgres_world world;
+  read_models models{world.conninfo(), self};
+  constexpr int orders = 300;
+  std::vector<order_row> upper;  // stored before those with a lower id
+  std::vector<order_row> lower;
+  std::vector<std::pair<std::int64_t, order_id>> expected;
+  for (int number = 0; number < orders; ++number) {
+    const int id = number * 7 % orders;
+    auto row = order("O" + std::to_string(1'000 + id), number / 30, 1 + number);  // thirty in each millisecond
+    row.state = number % 3 == 0 ? "absent" : number % 3 == 1 ? "new" : "filled";
+    if (number % 3 != 2) expected.emplace_back(row.created_at.value, row.id);
+    (id < orders / 2 ? lower : upper).push_back(std::move(row));
+  }
+  std::sort(expected.begin(), expected.end());
+  REQUIRE(apply(models, "orders", {5, 0, orders, upper, {}}));
+  REQUIRE(apply(models, "orders", {5, orders, 2 * orders, lower, {}}));
+
+  std::vector<std::pair<std::int64_t, order_id>> told;
+  std::optional<order_cursor> last;
+  while (told.size() <= expected.size()) {
+    const auto page = models.open_orders(5, last, 7, generous);
+    if (page.empty()) break;
+    for (const auto& [organization, place] : page) told.emplace_back(place.created_at.value, place.id);
+    last = page.back().place;
+  }
+  CHECK(told == expected);
 }
