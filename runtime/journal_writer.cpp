@@ -83,60 +83,66 @@ writer_step journal_writer::next() {
   }
   if (queue_.empty()) return idle_step{};
 
-  std::map<shard_id, std::vector<pending_write>> taken;
-  std::deque<pending_write> left;
-  std::size_t count = 0;
-  while (!queue_.empty()) {
-    auto& write = queue_.front();
-    const bool one_only = shards_.at(write.shard).alone && taken.contains(write.shard);
-    if (count < rows_max_ && !one_only) {
-      if (write.what.urgent) --urgent_;
-      taken[write.shard].push_back(std::move(write));
-      ++count;
-      queue_.pop_front();
-    } else if (one_only) {
+  take_writes();
+  parts_.reserve(sent_.size());
+  for (const auto id : sent_) parts_.push_back(part_of(id));
+  out_ = true;
+  return append_step{parts_};
+}
+
+/// From the queue to their shards, as many as a batch has.
+void journal_writer::take_writes() {
+  std::vector<pending_write> left;
+  for (std::size_t count = 0; count < rows_max_ && !queue_.empty();) {
+    auto write = std::move(queue_.front());
+    queue_.pop_front();
+    auto& shard = shards_.at(write.shard);
+    if (shard.alone && !shard.in_flight.empty()) {
       left.push_back(std::move(write));
-      queue_.pop_front();
-    } else {
-      break;
+      continue;
     }
+    if (write.what.urgent) --urgent_;
+    if (shard.in_flight.empty()) sent_.push_back(write.shard);
+    shard.in_flight.push_back(std::move(write));
+    ++count;
   }
   for (auto write = left.rbegin(); write != left.rend(); ++write) queue_.push_front(std::move(*write));
+  std::sort(sent_.begin(), sent_.end());
+}
 
-  append_step append;
-  for (auto& [id, writes] : taken) {
-    auto& shard = shards_.at(id);
-    shard_append part;
-    part.shard = id;
-    part.epoch = shard.head.epoch;
-    part.head_before = shard.head.head;
-    digest previous = shard.head.head_hash;
-    shard.in_flight = std::move(writes);
-    for (auto& write : shard.in_flight) {
-      journal_row row;
-      row.shard = id;
-      row.seq = part.head_before + static_cast<std::int64_t>(part.rows.size()) + 1;
-      row.stream = write.stream;
-      row.version = write.what.version;
-      row.events = write.what.events;
-      row.at = write.what.at;
-      row.epoch = part.epoch;
-      row.body = write.what.body;
-      row.hash = chain(previous, row);
-      previous = row.hash;
-      part.rows.push_back(std::move(row));
-    }
-    shard.rows = part.rows;
-    sent_.push_back(id);
-    append.parts.push_back(std::move(part));
+shard_append journal_writer::part_of(shard_id id) {
+  auto& shard = shards_.at(id);
+  shard_append part;
+  part.shard = id;
+  part.epoch = shard.head.epoch;
+  part.head_before = shard.head.head;
+  part.rows.reserve(shard.in_flight.size());
+  const digest* previous = &shard.head.head_hash;
+  for (auto& write : shard.in_flight) {
+    auto& row = part.rows.emplace_back();
+    row.shard = id;
+    row.seq = part.head_before + std::ssize(part.rows);
+    row.stream = write.stream;
+    row.version = write.what.version;
+    row.events = write.what.events;
+    row.at = write.what.at;
+    row.epoch = part.epoch;
+    row.body = std::move(write.what.body);
+    row.hash = chain(*previous, row);
+    previous = &row.hash;
   }
-  out_ = true;
-  return append;
+  return part;
 }
 
 void journal_writer::append_done(const std::vector<append_outcome>& outcomes, writer_events& out) {
   out_ = false;
   auto unanswered = std::exchange(sent_, {});
+  auto parts = std::exchange(parts_, {});
+  for (auto& part : parts) {
+    const bool ours = std::binary_search(unanswered.begin(), unanswered.end(), part.shard);
+    if (const auto found = shards_.find(part.shard); ours && found != shards_.end())
+      found->second.rows = std::move(part.rows);
+  }
   for (const auto& outcome : outcomes) {
     const auto found = shards_.find(outcome.shard);
     if (std::erase(unanswered, outcome.shard) == 0 || found == shards_.end()) continue;
@@ -218,9 +224,11 @@ void journal_writer::stored(shard_state& shard, writer_events& out) {
 }
 
 void journal_writer::back_to_queue(shard_state& shard) {
-  for (auto write = shard.in_flight.rbegin(); write != shard.in_flight.rend(); ++write) {
-    if (write->what.urgent) ++urgent_;
-    queue_.push_front(std::move(*write));
+  for (auto at = shard.in_flight.size(); at-- > 0;) {
+    auto& write = shard.in_flight[at];
+    write.what.body = std::move(shard.rows[at].body);
+    if (write.what.urgent) ++urgent_;
+    queue_.push_front(std::move(write));
   }
   shard.in_flight.clear();
   shard.rows.clear();

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -45,7 +46,7 @@ using writer_event = std::variant<write_verdict, committed_rows, shard_lost, bar
 using writer_events = std::vector<writer_event>;
 
 struct append_step {
-  std::vector<shard_append> parts;
+  std::reference_wrapper<const std::vector<shard_append>> parts;  ///< the writer's own, as they are until append_done
 };
 struct claim_step {
   std::vector<claim_request> shards;
@@ -92,8 +93,8 @@ class journal_writer {
  private:
   struct shard_state {
     shard_head head;
-    std::vector<pending_write> in_flight;
-    std::vector<journal_row> rows;  ///< of in_flight, with seq and hash
+    std::vector<pending_write> in_flight;  ///< their bodies are in the rows
+    std::vector<journal_row> rows;         ///< of in_flight, with seq and hash; in parts_ while they are out
     bool alone = false;  ///< a batch was refused: send this shard's rows one at a time until one passes or is refused
     std::unordered_map<stream_id, std::int64_t> next_version;
   };
@@ -103,6 +104,8 @@ class journal_writer {
     stream_id stream;
   };
 
+  void take_writes();
+  shard_append part_of(shard_id id);
   void stored(shard_state& shard, writer_events& out);
   void back_to_queue(shard_state& shard);
   void refuse(pending_write& write, writer_events& out);
@@ -115,7 +118,8 @@ class journal_writer {
   std::map<shard_id, shard_state> shards_;
   std::deque<pending_write> queue_;  ///< of all shards, oldest first
   std::size_t urgent_ = 0;
-  std::vector<shard_id> sent_;       ///< shards of the batch that is out
+  std::vector<shard_id> sent_;  ///< shards of the batch that is out, and still owned under the claim it was sent under
+  std::vector<shard_append> parts_;  ///< the batch that is out
   std::vector<shard_id> resolving_;  ///< unknown commit: to be claimed again before anything else, ascending
   std::vector<waiting_barrier> barriers_;
   bool out_ = false;

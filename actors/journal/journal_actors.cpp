@@ -117,7 +117,7 @@ void step(writer_ptr self) {
   if (auto* append = std::get_if<append_step>(&next)) {
     const auto began = std::chrono::steady_clock::now();
     std::size_t rows = 0;
-    for (const auto& part : append->parts) rows += part.rows.size();
+    for (const auto& part : append->parts.get()) rows += part.rows.size();
     const auto outcomes = state.store->append(append->parts, state.settings.statement_deadline);
     if (state.observe)
       state.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), rows, outcomes);

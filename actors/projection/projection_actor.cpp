@@ -16,12 +16,10 @@ constexpr std::int32_t rows_at_once = 1'000;
 constexpr std::int64_t rows_in_a_statement = 2'000;  ///< more or less: a shard is not torn apart
 constexpr const char* projection_name = "orders";
 
-/// Folds an order up to, not including, `before_version`: what the read model had seen of it at the cursor.
-order_state load_order(projection_state& state, const entity_key& key, std::int64_t before_version) {
+/// An order's rows up to, not including, `before_version`: what the read model had seen of it at the cursor.
+order_state fold_order(const std::vector<journal_row>& rows, std::int64_t before_version) {
   order_state order;
-  const auto stream = stream_of(key);
-  const auto histories = state.store->read_streams(shard_of(key), {stream}, state.settings.statement_deadline);
-  for (const auto& row : histories.at(0).rows) {
+  for (const auto& row : rows) {
     if (row.version >= before_version) break;
     std::string why;
     const auto events = unpack(row.body, why);
@@ -31,6 +29,19 @@ order_state load_order(projection_state& state, const entity_key& key, std::int6
     }
   }
   return order;
+}
+
+std::vector<order_state> load_orders(projection_state& state, const std::vector<order_wanted>& wanted) {
+  std::vector<stream_id> streams;
+  streams.reserve(wanted.size());
+  for (const auto& one : wanted) streams.push_back(stream_of(one.key));
+  const auto histories =
+      state.store->read_streams(shard_of(wanted.front().key), streams, state.settings.statement_deadline);
+  std::vector<order_state> orders;
+  orders.reserve(wanted.size());
+  for (std::size_t at = 0; at < wanted.size(); ++at)
+    orders.push_back(fold_order(histories.at(at).rows, wanted[at].before_version));
+  return orders;
 }
 
 std::map<position_key, position> load_account(projection_state& state, const position_owner& owner) {
@@ -85,13 +96,14 @@ void read_gaps(projection_state& state, boot_ms now) {
 
 /// What was folded of a shard since it was last taken.
 postgres::projection_batch take(projection_state& state, shard_id shard) {
-  const auto taken = state.core->take(shard);
+  auto taken = state.core->take(shard);
   for (const auto& trouble : taken.unreadable) state.services.log(severity::alarm, state.vital.id(), trouble);
   postgres::projection_batch part;
   part.shard = shard;
   part.expected = taken.cursor_before;
   part.seq = taken.cursor;
-  for (const auto& order : taken.orders) part.orders.push_back(row_of(order));
+  part.orders.reserve(taken.orders.size());
+  for (auto& order : taken.orders) part.orders.push_back(row_of(std::move(order)));
   for (const auto& held : taken.positions) part.positions.push_back(row_of(held));
   return part;
 }
@@ -313,7 +325,7 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
   state.vital = vitals{state.services.node + "/projection", "service"};
   state.core = std::make_unique<projection>(
       settings.utc_offset_minutes,
-      [self](const entity_key& key, std::int64_t before) { return load_order(self->state, key, before); },
+      [self](const std::vector<order_wanted>& wanted) { return load_orders(self->state, wanted); },
       [self](const position_owner& owner) { return load_account(self->state, owner); });
   // What a former incarnation said of them is over.
   for (shard_id shard = shards_per_role; shard < shard_count; ++shard) tell(state.observe.out_of_sight, shard);

@@ -81,7 +81,7 @@ caf::behavior projection_actor(caf::stateful_actor<projection_state>* self, node
                                std::function<projection_tables()> connect_tables, projection_observer observe);
 
 /// A row of the read model, and back. The way back keeps what lists show: no violations and no fill ids.
-postgres::order_row row_of(const projected_order& order);
+postgres::order_row row_of(projected_order&& order);
 order_state state_of(const postgres::order_row& row);
 postgres::position_row row_of(const projected_position& held);
 /// None where the row has a product that is not ours.

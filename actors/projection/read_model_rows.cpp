@@ -1,18 +1,20 @@
+#include <utility>
+
 #include "actors/projection/projection_actor.hpp"
 
 namespace sb {
 
-postgres::order_row row_of(const projected_order& projected) {
-  const auto& order = projected.state;
-  const auto& c = order.command;
+postgres::order_row row_of(projected_order&& projected) {
+  auto& order = projected.state;
+  auto& c = order.command;
   postgres::order_row row;
-  row.id = projected.id;
+  row.id = std::move(projected.id);
   row.organization = projected.organization;
   row.user = c.user;
   row.account = c.account;
-  row.client_order_id = c.client_order_id;
-  row.exchange = c.exchange;
-  row.symbol = c.symbol;
+  row.client_order_id = std::move(c.client_order_id);
+  row.exchange = std::move(c.exchange);
+  row.symbol = std::move(c.symbol);
   row.side = word(c.direction);
   row.order_type = word(c.type);
   row.product_type = word(c.product);
@@ -21,10 +23,10 @@ postgres::order_row row_of(const projected_order& projected) {
   row.price = c.price;
   row.state = word(order.status);
   row.cancel_requested = order.cancel_requested;
-  row.broker_order_id = order.broker_order_id;
+  row.broker_order_id = std::move(order.broker_order_id);
   row.filled_quantity = order.filled_quantity;
   row.average_price = average_price(order);
-  row.reason = order.reason;
+  row.reason = std::move(order.reason);
   row.version = order.version;
   row.created_at = order.created_at;
   row.updated_at = order.updated_at;

@@ -8,9 +8,11 @@ namespace {
 
 template <class Unsigned>
 void put_big_endian(std::string& out, Unsigned value) {
-  for (int shift = (static_cast<int>(sizeof value) - 1) * 8; shift >= 0; shift -= 8) {
-    out += static_cast<char>(static_cast<unsigned char>((value >> shift) & 0xff));
+  char bytes[sizeof value];
+  for (auto at = sizeof value; at-- > 0; value = static_cast<Unsigned>(value >> 8)) {
+    bytes[at] = static_cast<char>(static_cast<unsigned char>(value & 0xff));
   }
+  out.append(bytes, sizeof bytes);
 }
 
 template <class Unsigned>

@@ -131,7 +131,7 @@ SCENARIO("a batch is bounded") {
   d.own(1);
   d.events.clear();
   for (const char* stream : {"7/order/A", "7/order/B", "7/order/C"}) d.write(1, stream, 1);
-  CHECK(d.next_append().parts.front().rows.size() == 2);
+  CHECK(d.next_append().parts.get().front().rows.size() == 2);
 }
 
 TEST_CASE("what a writer refuses before any SQL") {
@@ -347,7 +347,7 @@ SCENARIO("a barrier: a new incarnation begins when nothing of the old one can be
 SCENARIO("a shard changes hands while its append is out") {
   desk d;
   const auto a = d.write(1, "7/order/A", 1);
-  const auto step = d.next_append();
+  d.next_append();
   const auto how = GENERATE(append_status::stored, append_status::fenced, append_status::data_refused,
                             append_status::unknown_commit, append_status::not_attempted);
   CAPTURE(static_cast<int>(how));

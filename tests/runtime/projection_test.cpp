@@ -63,13 +63,18 @@ struct desk {
     for (const auto& order : batch.orders) orders[order.id] = order.state;
     for (const auto& held : batch.positions) positions[held.key] = held.held;
   }
-  projection made() {
-    return projection{330,
-                      [this](const entity_key& key, std::int64_t) {
-                        ++loads;
-                        return orders[key.id];
-                      },
-                      [this](const position_owner& owner) { return held_by(owner); }};
+  projection made(projection_bounds bounds = {}) {
+    return projection{330, [this](const std::vector<order_wanted>& wanted) { return stored(wanted); },
+                      [this](const position_owner& owner) { return held_by(owner); }, bounds};
+  }
+  std::vector<order_state> stored(const std::vector<order_wanted>& wanted) {
+    ++loads;
+    std::vector<order_state> found;
+    for (const auto& one : wanted) {
+      found.push_back(orders[one.key.id]);
+      CHECK(found.back().version == one.before_version - 1);
+    }
+    return found;
   }
 
   std::map<position_key, position> held_by(const position_owner& owner) const {
@@ -86,6 +91,10 @@ struct desk {
   std::map<position_key, position> positions;
   int loads = 0;
 };
+
+std::vector<order_state> no_orders(const std::vector<order_wanted>& wanted) {
+  return std::vector<order_state>(wanted.size());
+}
 
 const position_key sbin{{organization, {10}}, "NSE", "SBIN", product_type::intraday};
 
@@ -203,12 +212,13 @@ SCENARIO("accounts that were not filled lately leave memory and are loaded again
     return fact;
   };
   std::vector<std::int64_t> loaded;
-  projection p{330, [](const entity_key&, std::int64_t) { return order_state{}; },
+  projection p{330,
+               no_orders,
                [&](const position_owner& owner) {
                  loaded.push_back(owner.account.value);
                  return d.held_by(owner);
                },
-               5};  // one account with two positions and one with one, and no third
+               {5}};  // one account with two positions and one with one, and no third
   p.follow(trade_shard, 0);
   const auto happened = [&](std::int64_t account, std::int64_t quantity, const std::string& symbol = "SBIN") {
     d.happened("O" + std::to_string(d.rows.size()), {request(), fill_of(account, quantity, symbol)});
@@ -238,8 +248,7 @@ SCENARIO("accounts that were not filled lately leave memory and are loaded again
 SCENARIO("an account is read once, whatever it trades") {
   desk d;
   int loads = 0;
-  projection p{330, [](const entity_key&, std::int64_t) { return order_state{}; },
-               [&](const position_owner& owner) {
+  projection p{330, no_orders, [&](const position_owner& owner) {
                  ++loads;
                  return d.held_by(owner);
                }};
@@ -259,8 +268,7 @@ SCENARIO("an account is read once, whatever it trades") {
 SCENARIO("what is dropped with its shard does not count as kept") {
   desk d;
   d.happened("O1", {request(), fill("F1", 10)});
-  projection p{330, [](const entity_key&, std::int64_t) { return order_state{}; },
-               [](const position_owner&) { return std::map<position_key, position>{}; }, 2};
+  projection p{330, no_orders, [](const position_owner&) { return std::map<position_key, position>{}; }, {2}};
   p.follow(trade_shard, 0);
   REQUIRE(p.fold(trade_shard, d.rows));
   p.drop(trade_shard);
@@ -282,8 +290,7 @@ SCENARIO("an account that has changed stays until its own shard is taken") {
   auto& row = there.rows.front();
   row.shard = other_shard;
   row.stream = stream_of(order_key(neighbour, "O2"));
-  projection p{330, [](const entity_key&, std::int64_t) { return order_state{}; },
-               [](const position_owner&) { return std::map<position_key, position>{}; }, 0};
+  projection p{330, no_orders, [](const position_owner&) { return std::map<position_key, position>{}; }, {0}};
   p.follow(trade_shard, 0);
   p.follow(other_shard, 0);
   REQUIRE(p.fold(trade_shard, here.rows));
@@ -292,4 +299,68 @@ SCENARIO("an account that has changed stays until its own shard is taken") {
   here.save(p.take(trade_shard));
   CHECK(here.positions[sbin].net_quantity == 10);
   CHECK(p.accounts_kept() == 0);
+}
+
+SCENARIO(
+    "open orders that did not change lately leave memory and are loaded again, all that a batch needs with one "
+    "question") {
+  desk d;
+  auto p = d.made({100, 2});
+  p.follow(trade_shard, 0);
+  const auto fold_all = [&] { return p.fold(trade_shard, d.after(p.position_of(trade_shard))); };
+  for (const auto* id : {"O1", "O2", "O3", "O4"}) d.happened(id, {request()});
+  REQUIRE(fold_all());
+  CHECK(p.orders_kept() == 4);  // what is not stored yet stays
+  d.save(p.take(trade_shard));
+  CHECK(p.orders_kept() == 2);
+  WHEN("those that left and those that stayed go on") {
+    d.happened("O4", {order_accepted{"B4"}});
+    d.happened("O1", {order_accepted{"B1"}});
+    d.happened("O5", {request()});
+    d.happened("O2", {order_accepted{"B2"}});
+    d.happened("O1", {fill("F1", 40)});
+    d.happened("O5", {order_accepted{"B5"}});
+    REQUIRE(fold_all());
+    CHECK(d.loads == 1);
+    d.save(p.take(trade_shard));
+    THEN("the ones that changed last are kept, and nothing of the others is lost") {
+      CHECK(p.orders_kept() == 2);
+      CHECK(d.orders["O1"].filled_quantity == 40);
+      for (const auto* id : {"O1", "O2", "O4", "O5"}) CHECK_FALSE(d.orders[id].broker_order_id.empty());
+      d.happened("O5", {fill("F5", 10)});
+      d.happened("O1", {fill("F2", 60, true)});
+      REQUIRE(fold_all());
+      CHECK(d.loads == 1);
+      d.save(p.take(trade_shard));
+      CHECK(d.orders["O1"].status == order_status::filled);
+      CHECK(p.orders_kept() == 1);
+    }
+  }
+  WHEN("the shard is dropped") {
+    p.drop(trade_shard);
+    THEN("none is kept") { CHECK(p.orders_kept() == 0); }
+  }
+}
+
+SCENARIO("an order that has changed stays until its own shard is taken") {
+  desk here;
+  desk there;
+  organization_id neighbour{8};
+  while (shard_of(shard_role::trade, neighbour) == trade_shard) ++neighbour.value;
+  const auto other_shard = shard_of(shard_role::trade, neighbour);
+  here.happened("O1", {request()});
+  there.happened("O2", {request()});
+  auto& row = there.rows.front();
+  row.shard = other_shard;
+  row.stream = stream_of(order_key(neighbour, "O2"));
+  auto p = here.made({100, 0});
+  p.follow(trade_shard, 0);
+  p.follow(other_shard, 0);
+  REQUIRE(p.fold(trade_shard, here.rows));
+  REQUIRE(p.fold(other_shard, there.rows));
+  there.save(p.take(other_shard));
+  CHECK(there.orders.contains("O2"));
+  here.save(p.take(trade_shard));
+  CHECK(here.orders.contains("O1"));
+  CHECK(p.orders_kept() == 0);
 }

@@ -31,9 +31,10 @@ void node::start() {
   settlement_ = std::make_unique<settlement>(utc_offset_minutes, static_cast<std::size_t>(world_.chance.between(1, 20)),
                                              static_cast<std::size_t>(world_.chance.between(5, 200)), 2'000);
   projection_ = std::make_unique<projection>(
-      utc_offset_minutes, [this](const entity_key& key, std::int64_t before) { return order_before(key, before); },
+      utc_offset_minutes, [this](const std::vector<order_wanted>& wanted) { return orders_before(wanted); },
       [this](const position_owner& owner) { return world_.db.models.held_by(owner); },
-      static_cast<std::size_t>(world_.chance.between(1, 10)));
+      projection_bounds{static_cast<std::size_t>(world_.chance.between(1, 10)),
+                        static_cast<std::size_t>(world_.chance.between(0, 20))});
   members_ = std::make_unique<membership>(lease_times{});
   lease_ = std::make_unique<lease>(lease_times{});
   clock_ = std::make_unique<node_clock>(system_clock(), boot_ms{world_.time.now()});

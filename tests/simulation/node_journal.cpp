@@ -58,7 +58,7 @@ void node::step() {
   step_at_ = 0;
   auto what = writer_->next();
   if (auto* append = std::get_if<append_step>(&what)) {
-    send_append(std::move(*append));
+    send_append(*append);
   } else if (auto* claim = std::get_if<claim_step>(&what)) {
     send_claim(std::move(*claim));
   }
@@ -70,7 +70,7 @@ void node::send_append(append_step what) {
   const auto answered = std::make_shared<bool>(false);
   const auto all = [&](append_status status) {
     std::vector<append_outcome> outcomes;
-    for (const auto& part : what.parts) outcomes.push_back({part.shard, status, "simulated"});
+    for (const auto& part : what.parts.get()) outcomes.push_back({part.shard, status, "simulated"});
     return outcomes;
   };
   const auto finish = [this, answered](const std::vector<append_outcome>& outcomes) {
@@ -92,7 +92,7 @@ void node::send_append(append_step what) {
     later(delay, [finish, outcomes = std::move(outcomes)] { finish(outcomes); });
   };
   const auto count = [&](fault kind) {
-    for (const auto& part : what.parts) {
+    for (const auto& part : what.parts.get()) {
       for (const auto& row : part.rows) world_.struck_row(kind, row);
     }
   };
@@ -150,7 +150,7 @@ void node::send_append(append_step what) {
     const bool heard = world_.time.now() >= cut_off_until_;
     if (alive_ && life == life_ && heard) tell_later(delay, std::move(outcomes));
   };
-  const auto sent = std::make_shared<statement>(statement{world_, std::move(what.parts), answer_here, back, told});
+  const auto sent = std::make_shared<statement>(statement{world_, what.parts, answer_here, back, told});
   world_.time.after(there, [sent] { sent->arrive(sent); });
   if (!doubled) return;
   const auto again = std::make_shared<statement>(*sent);

@@ -302,18 +302,20 @@ void node::write_projections() {
   }
 }
 
-/// What the read model had seen of an order at its cursor.
-order_state node::order_before(const entity_key& key, std::int64_t version) {
-  order_state order;
-  const auto stream = stream_of(key);
-  const auto histories = world_.db.store().read_streams(shard_of(key), {stream}, {});
-  for (const auto& row : histories.front().rows) {
-    if (row.version >= version) break;
-    std::string why;
-    const auto events = unpack(row.body, why);
-    for (const auto& event : *events) evolve(order, *decode_order_event(event, why), row.at);
+/// What the read model had seen of these orders at its cursor.
+std::vector<order_state> node::orders_before(const std::vector<order_wanted>& wanted) {
+  std::vector<order_state> orders;
+  for (const auto& one : wanted) {
+    auto& order = orders.emplace_back();
+    const auto histories = world_.db.store().read_streams(shard_of(one.key), {stream_of(one.key)}, {});
+    for (const auto& row : histories.front().rows) {
+      if (row.version >= one.before_version) break;
+      std::string why;
+      const auto events = unpack(row.body, why);
+      for (const auto& event : *events) evolve(order, *decode_order_event(event, why), row.at);
+    }
   }
-  return order;
+  return orders;
 }
 
 }  // namespace sb::simulation

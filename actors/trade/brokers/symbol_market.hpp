@@ -1,6 +1,7 @@
 #pragma once
+#include <absl/container/btree_set.h>
+
 #include <cstdint>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -27,7 +28,7 @@ class resting_side {
   std::int64_t rank_of(order_type type, money price) const;
 
   side direction_;
-  std::set<std::pair<std::int64_t, std::int64_t>> queue_;
+  absl::btree_set<std::pair<std::int64_t, std::int64_t>> queue_;
 };
 
 /// One symbol as the paper broker sees it: what rests, and what is left to trade with from the market's last tick. A
