@@ -182,9 +182,8 @@ struct stop_requests {};
 /// From a shard to the broker; answered with broker_ready when it knows its book and has a lease.
 struct broker_ready_ask {};
 struct broker_ready {};
-/// Host to shard: a tick at this time, or a little later, for the entity's alarms.
+/// Host to shard: look at the alarms at this time, or a little later.
 struct alarm_ask {
-  stream_id stream;
   boot_ms due;
 };
 /// Shard to a host that has no entity: it has this one now. `former` is what the shard knows of its predecessor.

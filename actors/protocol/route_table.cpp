@@ -37,13 +37,35 @@ void route_table::deliver(envelope&& head, message&& body) {
   const bool asks = !std::holds_alternative<broker_reported>(body);
   if (draining_ && asks && head.from.request != 0 && head.from.gateway != 0)
     return refuse(head.from, rejection::draining, "this node is stopping");
-  caf::actor shard;
-  {
-    const std::shared_lock lock{guard_};
-    shard = shards_[static_cast<std::size_t>(shard_of(head.to))];
+  const auto to = receiver(head);
+  if (!to) return refuse(head.from, rejection::shard_moved, "the shard is not running here now");
+  std::visit([&](auto& alternative) { caf::anon_send(to, std::move(head), std::move(alternative)); }, body);
+}
+
+caf::actor route_table::receiver(const envelope& head) const {
+  const std::shared_lock lock{guard_};
+  if (head.to_place != 0 && head.to_place <= hosts_.size()) {
+    if (auto host = caf::actor_cast<caf::actor>(hosts_[head.to_place - 1])) return host;
   }
-  if (!shard) return refuse(head.from, rejection::shard_moved, "the shard is not running here now");
-  std::visit([&](auto& alternative) { caf::anon_send(shard, std::move(head), std::move(alternative)); }, body);
+  return shards_[static_cast<std::size_t>(shard_of(head.to))];
+}
+
+std::uint64_t route_table::add_host(const caf::actor& host) {
+  const std::unique_lock lock{guard_};
+  if (free_places_.empty()) {
+    hosts_.emplace_back();
+    free_places_.push_back(hosts_.size());
+  }
+  const auto place = free_places_.back();
+  free_places_.pop_back();
+  hosts_[place - 1] = caf::actor_cast<caf::actor_addr>(host);
+  return place;
+}
+
+void route_table::remove_host(std::uint64_t place) {
+  const std::unique_lock lock{guard_};
+  hosts_.at(place - 1) = {};
+  free_places_.push_back(place);
 }
 
 take_answer route_table::taker(const requester& to) const {

@@ -27,8 +27,14 @@ void perform(self_ptr self, output& out) {
     void operator()(const hurry_out&) const {
       self->send(services.writer, hurry_ask{state.number, stream_of(guest.core.key())});
     }
-    void operator()(send_out& send) const { services.routes->send(std::move(send.head), std::move(send.body)); }
-    void operator()(broker_out& call) const { self->send(services.broker, std::move(call.call)); }
+    void operator()(send_out& send) const {
+      send.head.from_place = state.place;
+      services.routes->send(std::move(send.head), std::move(send.body));
+    }
+    void operator()(broker_out& call) const {
+      call.call.from_place = state.place;
+      self->send(services.broker, std::move(call.call));
+    }
     void operator()(reply_out& reply) const { services.routes->answer(reply.to, std::move(reply.body)); }
     void operator()(const alarm_out& alarm) const {
       guest.alarms[alarm.id] = {services.clock().boot.value + alarm.after_ms};
@@ -44,16 +50,23 @@ void perform(self_ptr self, output& out) {
   std::visit(action, out);
 }
 
-/// Asks for a tick at the first alarm, unless one comes before it anyway: most alarms are set for what does not happen,
-/// and each question is a message. One that may retire has nothing that its alarms could be about.
-void ask_for_tick(self_ptr self) {
-  auto& guest = *self->state.guest;
-  if (guest.alarms.empty() || !guest.core.alive() || guest.core.can_retire()) return;
+/// When the first alarm is due. One that may retire has nothing that its alarms could be about.
+boot_ms first_alarm(const entity_host_state::hosted& guest) {
+  if (guest.alarms.empty() || !guest.core.alive() || guest.core.can_retire()) return alarm_board::never;
   const auto sooner = [](const auto& a, const auto& b) { return a.second < b.second; };
-  const auto first = std::min_element(guest.alarms.begin(), guest.alarms.end(), sooner)->second;
+  return std::min_element(guest.alarms.begin(), guest.alarms.end(), sooner)->second;
+}
+
+/// Writes down when the first alarm is due; the shard is told where it would look too late, unless a tick that it was
+/// told of comes before anyway.
+void ask_for_tick(self_ptr self) {
+  auto& state = self->state;
+  auto& guest = *state.guest;
+  const auto first = first_alarm(guest);
+  if (state.board->set(*state.due, first)) return;
   if (!guest.asked.empty() && *guest.asked.begin() <= first) return;
   guest.asked.insert(first);
-  self->send(self->state.shard, alarm_ask{stream_of(guest.core.key()), first});
+  self->send(state.shard, alarm_ask{first});
 }
 
 /// One input of the core. What it throws is ours: the entity is not to be trusted any more and is replayed.
@@ -107,7 +120,10 @@ void retire(self_ptr self) {
   auto& state = self->state;
   const auto& core = state.guest->core;
   const retire_told told{stream_of(core.key()), core.can_retire(), core.version() > 0};
-  if (told.retired) state.guest.reset();
+  if (told.retired) {
+    state.guest.reset();
+    state.board->set(*state.due, alarm_board::never);
+  }
   self->send(state.shard, told);
 }
 
@@ -116,9 +132,21 @@ void refuse(self_ptr self, const envelope& head) {
   self->state.services.routes->refuse(head.from, rejection::shard_moved, "there is no entity here now");
 }
 
+/// What came straight here, for an entity that is not here any more or that is being replayed, goes by the shard.
+template <class Body>
+bool passed_on(self_ptr self, envelope& head, Body& body) {
+  if (head.to_place == 0) return false;
+  const auto& guest = self->state.guest;
+  if (guest && guest->core.alive() && guest->core.key() == head.to) return false;
+  head.to_place = 0;
+  self->state.services.routes->send(std::move(head), std::move(body));
+  return true;
+}
+
 template <class... Bodies>
 caf::message_handler deliveries(self_ptr self, const std::variant<Bodies...>*) {
   return caf::message_handler{[self](envelope& head, Bodies& body) {
+    if (passed_on(self, head, body)) return;
     if (!self->state.guest) return refuse(self, head);
     drive(self, [&](entity_core& core, outputs& out) {
       core.deliver(delivery{std::move(head), std::move(body)}, self->state.services.clock(), out);
@@ -129,11 +157,16 @@ caf::message_handler deliveries(self_ptr self, const std::variant<Bodies...>*) {
 
 }  // namespace
 
-caf::behavior entity_host(self_ptr self, node_services services, caf::actor shard, shard_id number) {
+caf::behavior entity_host(self_ptr self, node_services services, caf::actor shard, shard_id number,
+                          std::shared_ptr<alarm_board> board) {
   auto& state = self->state;
   state.services = std::move(services);
   state.shard = std::move(shard);
   state.number = number;
+  const auto me = caf::actor_cast<caf::actor>(self);
+  state.place = state.services.routes->add_host(me);
+  state.board = std::move(board);
+  state.due = &state.board->add(me);
 
   caf::message_handler own{
       [self](begin_entity& begin) {

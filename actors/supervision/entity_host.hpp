@@ -9,6 +9,7 @@
 #include "actors/protocol/node_messages.hpp"
 #include "actors/protocol/node_services.hpp"
 #include "actors/protocol/pause_points.hpp"
+#include "actors/supervision/alarm_board.hpp"
 
 namespace sb {
 
@@ -24,16 +25,24 @@ struct entity_host_state {
     predecessor former = predecessor::lost;
     std::uint64_t incarnation = 0;
     std::map<std::int32_t, boot_ms> alarms = {};  ///< the latest setting of each
-    std::set<boot_ms> asked = {};                 ///< ticks that the shard was asked for and that have not come
+    std::set<boot_ms> asked = {};                 ///< ticks that the shard was told of and that have not come
     bool reported = false;
     pause::stream_watch watch = {};
   };
   node_services services;
   caf::actor shard;
   shard_id number = 0;
-  std::optional<hosted> guest;  ///< none: it waits for begin_entity
+  std::uint64_t place = 0;  ///< in the table of routes
+  std::shared_ptr<alarm_board> board;
+  alarm_board::cell* due = nullptr;  ///< on the board
+  std::optional<hosted> guest;       ///< none: it waits for begin_entity
+
+  ~entity_host_state() {
+    if (place != 0) services.routes->remove_host(place);
+    if (due != nullptr) board->remove(*due);
+  }
 };
 caf::behavior entity_host(caf::stateful_actor<entity_host_state>* self, node_services services, caf::actor shard,
-                          shard_id number);
+                          shard_id number, std::shared_ptr<alarm_board> board);
 
 }  // namespace sb

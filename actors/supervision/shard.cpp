@@ -24,6 +24,7 @@ using phase = shard_state::phase;
 constexpr std::int64_t soon_ms = 50;
 constexpr std::int64_t alarm_slack_ms = 100;
 constexpr std::int64_t idle_check_ms = 1'000;
+constexpr std::int64_t busy_look_ms = 250;  // shorter than what an order's first alarm is set for
 constexpr std::int64_t tick_late_ms = 1'000;
 constexpr std::int64_t tick_slack_ms = 10;  // two clocks, rounded to milliseconds
 constexpr std::size_t early_max = 1'024;
@@ -31,20 +32,22 @@ constexpr std::size_t vacant_max = 1'024;
 
 /// Makes sure that a tick comes when the next thing is due: at the first alarm, or a little later if it is not due yet,
 /// so that one tick has many, else each second to see who is idle. A tick that is set already and comes early enough is
-/// enough.
-void keep_ticking(self_ptr self) {
+/// enough. What was said to an entity may have set an alarm: then the next look is soon.
+void keep_ticking(self_ptr self, bool said = false) {
   auto& state = self->state;
   const auto now = state.services.clock().boot.value;
   auto due = std::numeric_limits<std::int64_t>::max();
-  if (!state.slots.empty() || !state.retired.empty() || !state.vacant.empty()) due = now + idle_check_ms;
-  if (!state.alarms.empty()) {
-    const auto first = state.alarms.begin()->first.value;
+  if (!state.slots.empty() || !state.retired.empty() || !state.vacant.empty())
+    due = now + (said ? busy_look_ms : idle_check_ms);
+  if (state.first_alarm != alarm_board::never) {
+    const auto first = state.first_alarm.value;
     due = std::min(due, first <= now ? now + soon_ms : std::max(first, now + alarm_slack_ms));
   }
   if (due == std::numeric_limits<std::int64_t>::max()) return;
   // One that is due now is on its way.
   if (state.tick_due.value > now - tick_late_ms && state.tick_due.value <= due + soon_ms) return;
   state.tick_due = {due};
+  state.board->looks_at(state.tick_due);
   self->delayed_send(self, std::chrono::milliseconds{due - now}, tick{});
 }
 
@@ -64,8 +67,8 @@ void hold(self_ptr self, shard_state::slot& entry, caf::message content) {
 caf::actor take_host(self_ptr self) {
   auto& state = self->state;
   if (state.vacant.empty()) {
-    auto host =
-        self->spawn<caf::lazy_init>(entity_host, state.services, caf::actor_cast<caf::actor>(self), state.number);
+    auto host = self->spawn<caf::lazy_init>(entity_host, state.services, caf::actor_cast<caf::actor>(self),
+                                            state.number, state.board);
     self->monitor(host);
     return host;
   }
@@ -148,7 +151,7 @@ shard_state::slot& slot_of(self_ptr self, const entity_key& key) {
     // It is begun by whichever history comes first.
     if (state.group.erase(found->first) > 0 && entry.is == phase::live) ask_history(self, entry);
   }
-  keep_ticking(self);
+  keep_ticking(self, true);
   return entry;
 }
 
@@ -234,13 +237,7 @@ void failed(self_ptr self, const entity_failed& in) {
 
 void fire_alarms(self_ptr self, boot_ms now) {
   auto& state = self->state;
-  while (!state.alarms.empty() && state.alarms.begin()->first <= now) {
-    const auto stream = std::move(state.alarms.extract(state.alarms.begin()).mapped());
-    const auto found = state.slots.find(stream);
-    // One that was asked to retire may be too busy to: it needs its alarm all the same.
-    if (found == state.slots.end() || !found->second.host) continue;
-    self->send(found->second.host, tick{});
-  }
+  state.first_alarm = state.board->look(now, [&](const caf::actor& host) { self->send(host, tick{}); });
 }
 
 void forget_retired(self_ptr self) {
@@ -372,7 +369,7 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
       [self](streams_told& in) { self->state.stored = std::move(in.streams); },
       [self](woken_told) { wake_group(self); },
       [self](const alarm_ask& in) {
-        self->state.alarms.emplace(in.due, in.stream);
+        self->state.first_alarm = std::min(self->state.first_alarm, in.due);
         keep_ticking(self);
       },
       [self](tick) {

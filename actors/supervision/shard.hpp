@@ -12,6 +12,7 @@
 
 #include "actors/protocol/node_services.hpp"
 #include "actors/protocol/vitals.hpp"
+#include "actors/supervision/alarm_board.hpp"
 #include "actors/supervision/crash_windows.hpp"
 #include "runtime/stream_filter.hpp"
 
@@ -75,7 +76,8 @@ struct shard_state {
   std::unordered_map<stream_id, slot> slots;
   crash_windows crashes{restart_intensity{}};
   std::unordered_map<stream_id, std::string> parked_because;
-  std::multimap<boot_ms, stream_id> alarms;  ///< hosts that asked for a tick
+  std::shared_ptr<alarm_board> board = std::make_shared<alarm_board>();
+  boot_ms first_alarm = alarm_board::never;  ///< on the board, as far as was seen or told
   std::vector<caf::actor> vacant;            ///< hosts whose entity has retired, for the next ones
   std::size_t vacant_least = 0;              ///< since idle entities were looked for last: so many were not needed
   std::vector<stream_id> retired;  ///< the writer is told with the next tick: each message to it may wake its thread

@@ -38,6 +38,7 @@ struct broker_state {
     requester fill_for;  ///< of an external fill
     boot_ms since;
     boot_ms not_after;  ///< of a place: the end of its send window
+    std::uint64_t from_place = 0;
   };
 
   node_services services;

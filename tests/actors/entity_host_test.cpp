@@ -15,6 +15,8 @@ struct script {
   bool busy = true;
   std::vector<alarm_out> to_set;  ///< with the next message
   bool offers = false;            ///< a snapshot, with the next message
+  bool throws = false;            ///< with the next message
+  int handled = 0;
   std::vector<std::int32_t> fired;
 };
 
@@ -27,6 +29,8 @@ class one_with_alarms final : public entity {
   void recovered(turn&, predecessor) override {}
   void handle(const delivery& in, turn& now) override {
     if (const auto* fired = std::get_if<sb::alarm>(&in.body)) return what_->fired.push_back(fired->id);
+    ++what_->handled;
+    if (std::exchange(what_->throws, false)) throw std::runtime_error("as the test said");
     for (const auto& one : std::exchange(what_->to_set, {})) now.at_once(one);
     if (std::exchange(what_->offers, false))
       now.at_once(snapshot_out{stream_of(in.head.to), 4, {[] { return "text"; }, [](std::size_t) {}}});
@@ -45,19 +49,24 @@ struct host_and_shard : quiet_system {
   std::vector<boot_ms> due;
   std::vector<snapshot_ask> offered;
   boot_ms begin = services.clock().boot;
+  std::shared_ptr<alarm_board> board = std::make_shared<alarm_board>();
+  std::vector<envelope> passed_on;  ///< what came to the shard
   caf::actor host;
 
   host_and_shard() {
     const auto the_shard = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
       return {[this](const alarm_ask& ask) {
-        asked.push_back(ask.due.value - begin.value);
-        due.push_back(ask.due);
-      }};
+                asked.push_back(ask.due.value - begin.value);
+                due.push_back(ask.due);
+              },
+              [this](const envelope& head, const get_order&) { passed_on.push_back(head); },
+              [](const entity_failed&) {}, [](const retire_told&) {}};
     }));
+    services.routes = routes_to(services, the_shard);
     services.snapshots = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
       return {[this](const snapshot_ask& ask) { offered.push_back(ask); }};
     }));
-    host = keep(system.spawn(entity_host, services, the_shard, shard_of(order_key({7}, "ORD1"))));
+    host = keep(system.spawn(entity_host, services, the_shard, shard_of(order_key({7}, "ORD1")), board));
     begin_entity first;
     first.key = order_key({7}, "ORD1");
     first.body = std::make_shared<std::unique_ptr<entity>>(std::make_unique<one_with_alarms>(entity_of_it));
@@ -71,6 +80,14 @@ struct host_and_shard : quiet_system {
     envelope head;
     head.to = order_key({7}, "ORD1");
     caf::anon_send(host, head, get_order{});
+    run();
+  }
+  /// As an answer comes, by the routes.
+  void answer(const order_id& order, std::uint64_t place) {
+    envelope head;
+    head.to = order_key({7}, order);
+    head.to_place = place;
+    services.routes->send(head, get_order{});
     run();
   }
   void wait(std::chrono::milliseconds time) {
@@ -145,4 +162,62 @@ SCENARIO("a snapshot goes to whoever makes and stores it", "[host]") {
   CHECK(h.offered.front().snapshot.stream == "7/order/ORD1");
   CHECK(h.offered.front().snapshot.version == 4);
   CHECK(h.offered.front().snapshot.offer.text() == "text");
+}
+
+SCENARIO("a host whose shard looks in time sends no message for its alarms", "[host]") {
+  host_and_shard h;
+  const auto look = [&] {
+    h.board->look(h.services.clock().boot, [&](const caf::actor& host) { caf::anon_send(host, tick{}); });
+    h.run();
+  };
+  h.board->looks_at({h.begin.value + 250});
+  h.say({{1, 300}});
+  CHECK(h.asked.empty());
+  WHEN("it looks too early") {
+    h.wait(250ms);
+    look();
+    CHECK(h.entity_of_it->fired.empty());
+    THEN("it looks again when the alarm is due") {
+      h.wait(50ms);
+      look();
+      CHECK(h.entity_of_it->fired == ids{1});
+    }
+  }
+  WHEN("an alarm is set that is due long before it looks") {
+    h.say({{2, 50}});
+    THEN("it is told") { CHECK(h.asked == times{50}); }
+  }
+  WHEN("the entity may retire") {
+    h.entity_of_it->busy = false;
+    h.say({});
+    h.wait(300ms);
+    look();
+    THEN("nothing comes of its alarms") { CHECK(h.entity_of_it->fired.empty()); }
+  }
+}
+
+SCENARIO("an answer goes straight to the host that asked, and by the shard where its entity is not there", "[host]") {
+  host_and_shard h;
+  constexpr std::uint64_t place = 1;  // the first host of this table
+  h.answer("ORD1", place);
+  CHECK(h.entity_of_it->handled == 1);
+  CHECK(h.passed_on.empty());
+
+  enum class why : std::uint8_t { another_entity, failed, retired, ended, no_such_host };
+  const auto because = GENERATE(why::another_entity, why::failed, why::retired, why::ended, why::no_such_host);
+  CAPTURE(static_cast<int>(because));
+  if (because == why::failed) {
+    h.entity_of_it->throws = true;
+    h.say({});
+  } else if (because == why::retired) {
+    h.entity_of_it->busy = false;
+    caf::anon_send(h.host, retire_ask{});
+  } else if (because == why::ended) {
+    caf::anon_send(h.host, end_entity{});
+  }
+  h.run();
+  const auto handled = h.entity_of_it->handled;
+  h.answer(because == why::another_entity ? "ORD0" : "ORD1", because == why::no_such_host ? place + 1 : place);
+  CHECK(h.passed_on.size() == 1);
+  CHECK(h.entity_of_it->handled == handled);
 }

@@ -106,7 +106,7 @@ const order_id some_order = "ORDABCDEFGHIJKLMNOPQRSTUVWXYZ234";
 const std::string some_text = std::string{"a\0b", 3} + "\"₹\xFF";  // CAF strings are bytes
 
 const principal by{principal::kind::service, {7}, {3}, "key-1", "api_key"};
-const envelope head{{{7}, entity_kind::book, "7"}, {1, 0xFFFF'FFFF'FFFF'FFFF}, {-5}, by, some_text, "req-1"};
+const envelope head{{{7}, entity_kind::book, "7"}, {1, 0xFFFF'FFFF'FFFF'FFFF}, {-5}, by, some_text, "req-1", 11, 12};
 const event_record record{"order.filled", 2, by, "c", "k", "{}"};
 const journal_row row{3,
                       4,
@@ -207,7 +207,7 @@ void visit_samples(Visit visit) {
   visit(open_account{"desk-1", "paper"});
   visit(get_account{});
   visit(sb::alarm{3});
-  visit(broker_call{broker_verb::cancel, {{7}, entity_kind::account, some_order}, 5, command, "B-1", {6}});
+  visit(broker_call{broker_verb::cancel, {{7}, entity_kind::account, some_order}, 5, command, "B-1", {6}, 13});
   visit(paper_fill{{1, 2}, some_order, 3, {4}, "e-1"});
   visit(price_query{{1, 2}, "NSE", "INFY"});
   visit(rejected{rejection::draining, some_text});

@@ -1,0 +1,84 @@
+#include "actors/supervision/alarm_board.hpp"
+
+#include <caf/all.hpp>
+#include <catch2/catch.hpp>
+
+#include "actors/protocol/node_messages.hpp"
+#include "quiet_system.hpp"
+
+using namespace sb;
+using namespace sb::test;
+
+namespace {
+
+constexpr boot_ms now{10'000};
+
+struct board_and_hosts : quiet_system {
+  alarm_board board;
+  std::vector<caf::actor> ticked;
+
+  caf::actor a_host() {
+    return keep(system.spawn([](caf::event_based_actor*) -> caf::behavior { return {[](flush) {}}; }));
+  }
+  boot_ms look(boot_ms at = now) {
+    ticked.clear();
+    return board.look(at, [this](const caf::actor& host) { ticked.push_back(host); });
+  }
+};
+
+using hosts = std::vector<caf::actor>;
+
+}  // namespace
+
+SCENARIO("a shard that looks finds who is due, each once, and when the next one is", "[host]") {
+  board_and_hosts b;
+  const auto first = b.a_host();
+  const auto second = b.a_host();
+  auto& of_first = b.board.add(first);
+  auto& of_second = b.board.add(second);
+  CHECK(b.look() == alarm_board::never);
+  b.board.set(of_first, now);
+  b.board.set(of_second, {now.value + 1});
+  CHECK(b.look() == boot_ms{now.value + 1});
+  CHECK(b.ticked == hosts{first});
+  CHECK(b.look({now.value + 1}) == alarm_board::never);
+  CHECK(b.ticked == hosts{second});
+
+  GIVEN("one that takes it back") {
+    b.board.set(of_first, {now.value + 5});
+    b.board.set(of_first, alarm_board::never);
+    CHECK(b.look({now.value + 5}) == alarm_board::never);
+    CHECK(b.ticked.empty());
+  }
+  GIVEN("one that leaves, and another in its place") {
+    b.board.set(of_first, now);
+    b.board.remove(of_first);
+    const auto third = b.a_host();
+    auto& of_third = b.board.add(third);
+    CHECK(&of_third == &of_first);
+    b.look();
+    CHECK(b.ticked.empty());
+    b.board.set(of_third, now);
+    b.look();
+    CHECK(b.ticked == hosts{third});
+  }
+}
+
+SCENARIO("a host is told whether its shard looks in time", "[host]") {
+  board_and_hosts b;
+  const auto host = b.a_host();
+  auto& cell = b.board.add(host);
+  CHECK_FALSE(b.board.set(cell, {now.value + 300}));  // nobody knows when it looks
+  CHECK(b.board.set(cell, alarm_board::never));
+  b.board.looks_at({now.value + 250});
+  CHECK(b.board.set(cell, {now.value + 300}));
+  CHECK(b.board.set(cell, {now.value + 150}));  // a little late
+  CHECK_FALSE(b.board.set(cell, {now.value + 149}));
+
+  WHEN("the shard is looking, and has not said when it does again") {
+    bool in_time = true;
+    b.board.look({now.value + 250}, [&](const caf::actor&) { in_time = b.board.set(cell, {now.value + 900}); });
+    CHECK_FALSE(in_time);
+    CHECK_FALSE(b.board.set(cell, {now.value + 900}));
+  }
+}
