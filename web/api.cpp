@@ -35,6 +35,7 @@ authenticator authenticator_of(const issuer_settings& issuer, const std::string&
 
 /// "application/json", with or without charset=utf-8.
 bool is_json(std::string_view content_type) {
+  if (content_type == "application/json") return true;
   std::string plain;
   for (const char c : content_type) {
     if (c != ' ' && c != '\t' && c != '"') plain += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);

@@ -105,12 +105,9 @@ problem problem_for(const rejected& why, entity_kind asked) {
 void api_request::respond(http_response&& response) {
   if (series != nullptr) series->answered(response.status, seconds());
   auto& fields = response.headers;
-  fields.reserve(fields.size() + headers.size() + 2);
   for (auto& field : headers) fields.push_back(std::move(field));
   headers.clear();
   response.standing = security_fields(fields);
-  fields.emplace_back("X-Request-ID", context.causation);
-  fields.emplace_back("X-Correlation-ID", context.correlation);
   answer.respond(std::move(response));
 }
 
@@ -184,11 +181,7 @@ void mark_projection(api_request& request) {
   request.headers.emplace_back("X-Data-Age-Ms", std::to_string(request.services.database.projection_age_ms()));
 }
 
-void with_account(const request_ptr& request, account_id account, std::function<void()> then) {
-  if (const auto owner = request->services.accounts.owner_of(account)) {
-    if (*owner == request->organization) return then();
-    return request->refuse(problem_code::account_not_found);
-  }
+void find_account(const request_ptr& request, account_id account, std::function<void()> then) {
   ask<account_answer>(request, account_key(request->organization, account), get_account{},
                       [request, account, then = std::move(then)](account_answer&&) {
                         request->services.accounts.remember(account, request->organization);

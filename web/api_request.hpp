@@ -186,7 +186,16 @@ database_port::on_result<T> on_read(const request_ptr& request, Then then) {
 /// Says on the answer that it comes from a projection and how old that may be.
 void mark_projection(api_request& request);
 
+/// with_account() for one that was not found yet.
+void find_account(const request_ptr& request, account_id account, std::function<void()> then);
+
 /// Goes on with `then()` when the account is one of the organization that is acted in; else 404.
-void with_account(const request_ptr& request, account_id account, std::function<void()> then);
+template <class Then>
+void with_account(const request_ptr& request, account_id account, Then&& then) {
+  const auto owner = request->services.accounts.owner_of(account);
+  if (!owner) return find_account(request, account, std::forward<Then>(then));
+  if (*owner == request->organization) return then();
+  request->refuse(problem_code::account_not_found);
+}
 
 }  // namespace sb::web

@@ -131,6 +131,28 @@ bool fits(std::string_view text, text_class characters) {
   return false;
 }
 
+/// Where a value stands. Its text is needed for a mistake, and for what is inside of it.
+class spot {
+ public:
+  static spot member(std::string_view base, std::string_view name) { return {base, name, false}; }
+  static spot parameter(std::string_view name) { return {{}, name, true}; }
+
+  std::string text() const {
+    if (is_parameter_) return std::string{name_};
+    std::string pointer{base_};
+    append_pointer(pointer, name_);
+    return pointer;
+  }
+
+ private:
+  spot(std::string_view base, std::string_view name, bool is_parameter)
+      : base_{base}, name_{name}, is_parameter_{is_parameter} {}
+
+  std::string_view base_;
+  std::string_view name_;
+  bool is_parameter_;
+};
+
 /// Reads one object, or one set of parameters, against its table and gathers the errors.
 class field_reader {
  public:
@@ -144,11 +166,8 @@ class field_reader {
       fail(base, problem_code::validation_wrong_type, "must be a JSON object");
       return values;
     }
-    std::string pointer;
-    pointer.reserve(base.size() + 32);
     for (const auto& member : value.children()) {
-      pointer = base;
-      append_pointer(pointer, member.name());
+      const auto pointer = spot::member(base, member.name());
       const auto at = index_of(type, member.name());
       if (!at) {
         fail_unknown(pointer, type);
@@ -169,11 +188,17 @@ class field_reader {
   }
 
   field_values read(std::span<const name_value> parameters, const object_type& type) {
+    if (parameters.empty()) {  // as most are: no place for what is absent
+      field_values none;
+      none.type_ = &type;
+      require(none, type, {});
+      return none;
+    }
     auto values = start(type);
     for (const auto& [name, text] : parameters) {
       const auto at = index_of(type, name);
       if (!at) {
-        fail_unknown(name, type);
+        fail_unknown(spot::parameter(name), type);
         continue;
       }
       const auto& row = type.fields[*at];
@@ -181,20 +206,20 @@ class field_reader {
       if (row.kind == field_kind::strings) {
         into.state = field_values::presence::present;
         into.texts.push_back(text);
-        read_element(text, row, name);
+        read_element(text, row, spot::parameter(name));
         continue;
       }
       if (into.state != field_values::presence::absent) {
-        fail(name, problem_code::validation_duplicate_parameter, "is given more than once");
+        fail(spot::parameter(name), problem_code::validation_duplicate_parameter, "is given more than once");
         continue;
       }
       into.state = field_values::presence::present;
-      read_text(text, row, into, name);
+      read_text(text, row, into, spot::parameter(name));
     }
     for (std::size_t i = 0; i < type.fields.size(); ++i) {
       const auto& row = type.fields[i];
       if (row.kind == field_kind::strings && values.slots_[i].state == field_values::presence::present) {
-        check_count(values.slots_[i].texts.size(), row, std::string{row.name});
+        check_count(values.slots_[i].texts.size(), row, spot::parameter(row.name));
       }
     }
     require(values, type, {});
@@ -215,31 +240,31 @@ class field_reader {
       if (type.fields[i].name == name) return i;
     return std::nullopt;
   }
+  void fail(const spot& pointer, problem_code code, std::string detail, limits with = {}) {
+    fail(pointer.text(), code, std::move(detail), std::move(with));
+  }
   void fail(std::string pointer, problem_code code, std::string detail, limits with = {}) {
     if (errors_.size() == field_errors_max) return;
     errors_.push_back({place_, std::move(pointer), code, std::move(detail), std::move(with)});
   }
-  void fail_unknown(std::string pointer, const object_type& type) {
-    fail(std::move(pointer), problem_code::validation_unknown_field, "is not a field of " + std::string{type.name});
+  void fail_unknown(const spot& pointer, const object_type& type) {
+    fail(pointer, problem_code::validation_unknown_field, "is not a field of " + std::string{type.name});
   }
   void require(const field_values& values, const object_type& type, const std::string& base) {
     for (std::size_t i = 0; i < type.fields.size(); ++i) {
       const auto& row = type.fields[i];
-      if (!row.required || values.slots_[i].state != field_values::presence::absent) continue;
-      std::string pointer = base;
-      if (place_ == field_place::body) {
-        append_pointer(pointer, row.name);
-      } else {
-        pointer = row.name;
-      }
-      fail(std::move(pointer), problem_code::validation_required, "is required");
+      if (!row.required || (!values.slots_.empty() && values.slots_[i].state != field_values::presence::absent))
+        continue;
+      fail(place_ == field_place::body ? spot::member(base, row.name) : spot::parameter(row.name),
+           problem_code::validation_required, "is required");
     }
   }
-  void wrong_type(const std::string& pointer, std::string_view wanted) {
+  void wrong_type(const spot& pointer, std::string_view wanted) {
     fail(pointer, problem_code::validation_wrong_type, "must be " + std::string{wanted});
   }
 
-  void read_value(const json_value& value, const field& row, field_values::slot& into, const std::string& pointer) {
+  void read_value(const json_value& value, const field& row, field_values::slot& into, const spot& pointer) {
+    std::string base;  // of what is inside
     switch (row.kind) {
       case field_kind::string:
       case field_kind::word:
@@ -263,10 +288,11 @@ class field_reader {
       case field_kind::strings:
         if (value.kind() != json_kind::array) return wrong_type(pointer, "an array of strings");
         check_count(value.children().size(), row, pointer);
+        base = pointer.text();
         for (std::size_t i = 0; i < value.children().size(); ++i) {
           const auto& item = value.children()[i];
-          std::string item_pointer = pointer;
-          append_pointer(item_pointer, std::to_string(i));
+          const auto number = std::to_string(i);
+          const auto item_pointer = spot::member(base, number);
           if (item.kind() != json_kind::string) {
             wrong_type(item_pointer, "a string");
             continue;
@@ -278,10 +304,11 @@ class field_reader {
       case field_kind::ids:
         if (value.kind() != json_kind::array) return wrong_type(pointer, "an array of integers");
         check_count(value.children().size(), row, pointer);
+        base = pointer.text();
         for (std::size_t i = 0; i < value.children().size(); ++i) {
           const auto& item = value.children()[i];
-          std::string item_pointer = pointer;
-          append_pointer(item_pointer, std::to_string(i));
+          const auto number = std::to_string(i);
+          const auto item_pointer = spot::member(base, number);
           if (item.kind() != json_kind::number) {
             wrong_type(item_pointer, "an integer");
             continue;
@@ -292,23 +319,23 @@ class field_reader {
         }
         return;
       case field_kind::object:
-        into.objects.push_back(read(value, *row.type, pointer));
+        into.objects.push_back(read(value, *row.type, pointer.text()));
         return;
       case field_kind::objects:
         if (value.kind() != json_kind::array) return wrong_type(pointer, "an array of objects");
         check_count(value.children().size(), row, pointer);
+        base = pointer.text();
         into.objects.reserve(value.children().size());
         for (std::size_t i = 0; i < value.children().size(); ++i) {
-          std::string item_pointer = pointer;
-          append_pointer(item_pointer, std::to_string(i));
-          into.objects.push_back(read(value.children()[i], *row.type, item_pointer));
+          const auto number = std::to_string(i);
+          into.objects.push_back(read(value.children()[i], *row.type, spot::member(base, number).text()));
         }
         return;
     }
   }
 
   /// Every kind that can be written as text, be it a JSON string, a JSON number or a parameter.
-  void read_text(std::string_view text, const field& row, field_values::slot& into, const std::string& pointer) {
+  void read_text(std::string_view text, const field& row, field_values::slot& into, const spot& pointer) {
     into.text = text;
     switch (row.kind) {
       case field_kind::string:
@@ -360,7 +387,7 @@ class field_reader {
     }
   }
 
-  void check_text(std::string_view text, const field& row, const std::string& pointer) {
+  void check_text(std::string_view text, const field& row, const spot& pointer) {
     const std::size_t length = utf8_length(text);
     if (length < row.length_min) {
       fail(pointer, problem_code::validation_too_short,
@@ -379,12 +406,12 @@ class field_reader {
   }
 
   /// One element of `strings`.
-  void read_element(std::string_view text, const field& row, const std::string& pointer) {
+  void read_element(std::string_view text, const field& row, const spot& pointer) {
     if (row.words.empty()) return check_text(text, row, pointer);
     if (!word_at(text, row)) not_a_word(row, pointer);
   }
 
-  void check_number(number_error error, std::int64_t value, const field& row, const std::string& pointer) {
+  void check_number(number_error error, std::int64_t value, const field& row, const spot& pointer) {
     const std::int64_t least = value_min_of(row);
     const std::int64_t greatest = value_max_of(row);
     switch (error) {
@@ -407,7 +434,7 @@ class field_reader {
          {{"min", least_text}, {"max", greatest_text}});
   }
 
-  void check_count(std::size_t count, const field& row, const std::string& pointer) {
+  void check_count(std::size_t count, const field& row, const spot& pointer) {
     if (count < row.items_min) {
       fail(pointer, problem_code::validation_too_few,
            "must have at least " + std::to_string(row.items_min) + " elements",
@@ -423,7 +450,7 @@ class field_reader {
     if (found == row.words.end()) return std::nullopt;
     return static_cast<std::size_t>(found - row.words.begin());
   }
-  void not_a_word(const field& row, const std::string& pointer) {
+  void not_a_word(const field& row, const spot& pointer) {
     json_writer allowed;
     allowed.begin_array();
     for (const auto word : row.words) allowed.string(word);
@@ -472,24 +499,28 @@ fields_read read_path(std::span<const name_value> parameters, const object_type&
   return read_with(field_place::path, parameters, type);
 }
 
-const field_values::slot& field_values::slot_of(std::string_view name) const {
-  if (type_ != nullptr) {
-    for (std::size_t i = 0; i < slots_.size(); ++i)
-      if (type_->fields[i].name == name) return slots_[i];
-  }
+std::size_t field_values::index_of(std::string_view name) const {
+  const auto fields = type_ != nullptr ? type_->fields : std::span<const field>{};
+  for (std::size_t i = 0; i < fields.size(); ++i)
+    if (fields[i].name == name) return i;
   throw std::logic_error("no field " + std::string{name} + " in this table");
 }
 
+const field_values::slot& field_values::slot_of(std::string_view name) const {
+  static const slot absent;
+  const auto at = index_of(name);
+  return slots_.empty() ? absent : slots_[at];
+}
+
 const field_values::slot& field_values::slot_of(std::string_view name, std::initializer_list<field_kind> kinds) const {
-  const auto& found = slot_of(name);
-  const auto kind = type_->fields[static_cast<std::size_t>(&found - slots_.data())].kind;
-  if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
+  const auto at = index_of(name);
+  if (std::find(kinds.begin(), kinds.end(), type_->fields[at].kind) == kinds.end()) {
     throw std::logic_error("field " + std::string{name} + " is of another kind");
   }
-  if (found.state == presence::absent || found.state == presence::null) {
+  if (slots_.empty() || slots_[at].state == presence::absent || slots_[at].state == presence::null) {
     throw std::logic_error("field " + std::string{name} + " is absent");
   }
-  return found;
+  return slots_[at];
 }
 
 std::int64_t field_values::integer(std::string_view name) const {

@@ -126,11 +126,12 @@ class field_values {
     std::vector<std::int64_t> numbers;
     std::vector<field_values> objects;
   };
+  std::size_t index_of(std::string_view name) const;
   const slot& slot_of(std::string_view name) const;
   const slot& slot_of(std::string_view name, std::initializer_list<field_kind> kinds) const;
 
   const object_type* type_ = nullptr;
-  std::vector<slot> slots_;  // parallel to the table
+  std::vector<slot> slots_;  // parallel to the table; empty: all are absent
 };
 
 /// At most this many errors are reported; there is no use in more.

@@ -177,21 +177,29 @@ TEST_CASE("a connection too many is told so under a name") {
   is_named_by_the_server(response);
 }
 
-TEST_CASE("the handler is given the names, and the next request on a connection has its own") {
+TEST_CASE("the handler is given the names, the answer has them, and the next request on a connection has its own") {
   running_server running{{}, [](http_request&& request, responder respond) {
                            http_response told;
                            told.body = request.names.request + ' ' + request.names.correlation;
                            respond(std::move(told));
                          }};
   raw_client client{running.port()};
-  client.send(request_text("GET", "/", named));
-  CHECK(client.read_response().body == "req-1 saga-1");
+  const auto is_named = [&client] {
+    client.send(request_text("GET", "/", named));
+    const auto response = client.read_response();
+    CHECK(response.body == "req-1 saga-1");
+    CHECK(response.field("x-request-id") == "req-1");
+    CHECK(response.field("x-correlation-id") == "saga-1");
+  };
+  is_named();
   client.send(request_text("GET", "/"));
-  const auto second = client.read_response().body;
-  CHECK(second.find("req-1") == std::string::npos);
-  CHECK(second.size() > 5);
-  client.send(request_text("GET", "/", named));
-  CHECK(client.read_response().body == "req-1 saga-1");
+  const auto second = client.read_response();
+  const auto made = second.field("x-request-id");
+  CHECK(is_request_id(made));
+  CHECK(made != "req-1");
+  CHECK(second.field("x-correlation-id") == made);
+  CHECK(second.body == made + ' ' + made);
+  is_named();
   client.send("GET / HTTP/1.1\n");  // refused before any field is read
   const auto third = client.read_response();
   CHECK(third.status == 400);

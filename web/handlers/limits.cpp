@@ -198,8 +198,9 @@ void check_order(const request_ptr& request) {
   command.user = request->who.user;
   if (auto why = refuse_order(command, request->body, *request->services.instruments))
     return request->refuse(std::move(*why));
-  with_account(request, command.account, [request, command] {
-    with_reference_price(request, command, [request](order_command&& priced) {
+  const auto account = command.account;
+  with_account(request, account, [request, command = std::move(command)]() mutable {
+    with_reference_price(request, std::move(command), [request](order_command&& priced) {
       const auto& services = request->services;
       if (is_priced(priced, services.clock(), services.settings.reference_age_max_ms))
         return ask_check(request, priced);

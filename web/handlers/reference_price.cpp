@@ -4,9 +4,8 @@
 
 namespace sb::web::handlers {
 
-void with_reference_price(const request_ptr& request, order_command command,
+void find_reference_price(const request_ptr& request, order_command command,
                           std::function<void(order_command&&)> then) {
-  if (command.type != order_type::market) return then(std::move(command));
   const auto exchange = command.exchange;
   const auto symbol = command.symbol;
   request->services.entities.last_price(

@@ -205,7 +205,7 @@ void connection::write(http_response&& response) {
                      : says_keep_alive_ ? connection_field::keep_alive
                                         : connection_field::none;
   out_head_.clear();
-  append_response_head(out_head_, response, context_.date_field, field);
+  append_response_head(out_head_, response, names_, context_.date_field, field);
   out_body_.clear();
   if (!head_only_ && response.body.size() <= joined_body_bytes_max) {
     out_head_ += response.body;

@@ -43,11 +43,12 @@ struct http_request {
   }
 };
 
-/// What the handler answers. The server adds Content-Length, Connection and Date; `headers` must not name these.
+/// What the handler answers. The server adds Content-Length, Connection, Date, X-Request-ID and X-Correlation-ID;
+/// `headers` must not name these.
 /// Field values must not contain CR, LF or NUL: such a response is replaced by a 500.
 struct http_response {
   int status = 200;
-  std::string content_type;  // empty: no Content-Type field
+  std::string_view content_type;  // empty: no Content-Type field. The text lives as long as the program
   std::vector<name_value> headers;
   std::string body;  // for HEAD: the body a GET would have, only its length is sent
   /// More fields: whole lines, each with its CRLF. The text lives as long as the program, and is not checked.

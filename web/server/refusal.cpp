@@ -91,8 +91,6 @@ http_response refusal_response(refusal why, const request_names& names) {
   response.content_type = "application/problem+json";
   response.headers.emplace_back("Cache-Control", "no-store");
   if (spec.status == 429 || spec.status == 503) response.headers.emplace_back("Retry-After", "1");
-  response.headers.emplace_back("X-Request-ID", names.request);
-  response.headers.emplace_back("X-Correlation-ID", names.correlation);
   // The texts of the table and the names hold nothing that JSON would escape.
   auto& body = response.body;
   body.append(R"({"type":")").append(problem_type_of(why));

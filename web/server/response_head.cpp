@@ -9,7 +9,8 @@
 namespace sb::web::wire {
 namespace {
 
-constexpr std::string_view own_fields[] = {"connection", "content-length", "date", "transfer-encoding"};
+constexpr std::string_view own_fields[] = {"connection",        "content-length", "date",
+                                           "transfer-encoding", "x-request-id",   "x-correlation-id"};
 
 bool is_own_field(std::string_view name) {
   return std::any_of(std::begin(own_fields), std::end(own_fields), [name](std::string_view own) {
@@ -53,8 +54,8 @@ bool is_sendable(const http_response& response, std::size_t body_bytes_max) {
          });
 }
 
-void append_response_head(std::string& out, const http_response& response, std::string_view date_field,
-                          connection_field connection) {
+void append_response_head(std::string& out, const http_response& response, const request_names& names,
+                          std::string_view date_field, connection_field connection) {
   namespace http = boost::beast::http;
   out.append("HTTP/1.1 ");
   append_number(out, static_cast<std::size_t>(response.status));
@@ -64,6 +65,8 @@ void append_response_head(std::string& out, const http_response& response, std::
   if (!response.content_type.empty()) out.append("Content-Type: ").append(response.content_type).append("\r\n");
   for (const auto& [name, value] : response.headers) out.append(name).append(": ").append(value).append("\r\n");
   out.append(response.standing);
+  out.append("X-Request-ID: ").append(names.request);
+  out.append("\r\nX-Correlation-ID: ").append(names.correlation).append("\r\n");
   if (!has_no_content(response.status)) {
     out.append("Content-Length: ");
     append_number(out, response.body.size());
