@@ -218,12 +218,13 @@ bool api::impl::take_token(api_request& r) {
     r.refuse(*why);
     return false;
   }
-  const auto verified = tokens.authenticate(std::get<std::string_view>(token), services.clock());
+  auto verified = tokens.authenticate(std::get<std::string_view>(token), services.clock());
   if (const auto* why = std::get_if<token_refusal>(&verified)) {
     r.refuse(problem_for(*why));
     return false;
   }
-  r.who = caller_of(*std::get<std::shared_ptr<const verified_token>>(verified));
+  r.token = std::get<std::shared_ptr<const verified_token>>(std::move(verified));
+  r.who = caller_of(*r.token);
   r.organization = r.who.organization;
   r.context.by = principal_of(r.who);
   if (r.who.roles.any_of(r.where->roles)) return true;

@@ -16,6 +16,7 @@
 #include "metrics/metrics.hpp"
 #include "web/api_settings.hpp"
 #include "web/auth/token_issuer.hpp"
+#include "web/auth/token_verifier.hpp"
 #include "web/backend.hpp"
 #include "web/fields.hpp"
 #include "web/json_writer.hpp"
@@ -88,7 +89,7 @@ struct caller {
   user_id user;
   organization_id organization;
   role_set roles;
-  std::string session;
+  std::string_view session;  ///< of the request's token
   wall_ms expires;
 
   bool is_platform_admin() const { return roles.has(role::platform_admin); }
@@ -111,6 +112,7 @@ struct api_request {
   const route* where = nullptr;
   route_series* series = nullptr;
   std::string_view id;  ///< what stands for {id} in the path
+  std::shared_ptr<const verified_token> token;
   caller who;
   organization_id organization;  ///< the one that is acted in
   request_context context;

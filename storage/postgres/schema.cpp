@@ -226,6 +226,24 @@ create index orders_open_by_time on orders (shard, created_at)
 drop index orders_open_in_order;
 )";
 
+// What no query chooses by needs no statistics: analyzing a column takes a sample of 30,000 rows and sorts it, and a
+// table that grows is analyzed again and again beside those who write it. The journal is only read along its indexes.
+constexpr const char* statistics_sql = R"(
+alter table journal
+  alter column seq set statistics 0, alter column version set statistics 0, alter column at set statistics 0,
+  alter column epoch set statistics 0, alter column shard set statistics 0, alter column events set statistics 0,
+  alter column hash set statistics 0, alter column stream set statistics 0, alter column body set statistics 0;
+alter table orders
+  alter column client_order_id set statistics 0, alter column exchange set statistics 0,
+  alter column side set statistics 0, alter column order_type set statistics 0,
+  alter column product_type set statistics 0, alter column validity set statistics 0,
+  alter column quantity set statistics 0, alter column price set statistics 0,
+  alter column cancel_requested set statistics 0, alter column broker_order_id set statistics 0,
+  alter column filled_quantity set statistics 0, alter column average_price set statistics 0,
+  alter column reason set statistics 0, alter column version set statistics 0,
+  alter column updated_at set statistics 0, alter column seq set statistics 0;
+)";
+
 constexpr migration steps[] = {
     {1, "journal", journal_sql},
     {2, "directory", directory_sql},
@@ -236,6 +254,7 @@ constexpr migration steps[] = {
     {7, "orders_by_time", orders_by_time_sql},
     {8, "account_orders", account_orders_sql},
     {9, "orders_open_by_time", orders_open_by_time_sql},
+    {10, "statistics", statistics_sql},
 };
 
 }  // namespace

@@ -47,13 +47,13 @@ void log_in(const request_ptr& request) {
 void log_out(const request_ptr& request) {
   const auto& who = request->who;
   const auto ended = on_read<wall_ms>(request, [request](wall_ms at) {
-    const auto& session = request->who.session;
+    const auto session = request->who.session;
     request->services.session_ended(session, request->who.expires);
     json_writer out;
-    out.begin_object().member("token_id", std::string_view{session}).member("ended_at", at).end_object();
+    out.begin_object().member("token_id", session).member("ended_at", at).end_object();
     request->respond(200, std::move(out));
   });
-  request->services.database.end_session(who.session, who.organization, who.user, who.expires, ended);
+  request->services.database.end_session(std::string{who.session}, who.organization, who.user, who.expires, ended);
 }
 
 void show_me(const request_ptr& request) {
@@ -65,7 +65,7 @@ void show_me(const request_ptr& request) {
         json_writer out;
         out.begin_object().member("user_id", me.user).member("organization_id", me.organization);
         write_roles(out, me.roles);
-        out.member("token_id", std::string_view{me.session}).member("expires_at", me.expires);
+        out.member("token_id", me.session).member("expires_at", me.expires);
         out.member("email", found ? std::optional{std::string_view{found->email}} : std::nullopt);
         const bool named = found && !found->display_name.empty();
         out.member("display_name", named ? std::optional{std::string_view{found->display_name}} : std::nullopt);
