@@ -209,7 +209,7 @@ envelope book_entity::back_to(const order_id& order, const envelope& asked) cons
   head.by = asked.by;
   head.correlation = asked.correlation;
   head.causation = asked.causation;
-  head.to_place = asked.from_place;
+  head.to_host = asked.from_host;
   return head;
 }
 

@@ -10,7 +10,6 @@ namespace sb {
 
 void journal_writer::own(const shard_head& head, writer_events& out) {
   if (shards_.contains(head.shard)) lose(head.shard, "claimed anew by this node", out);
-  std::erase(sent_, head.shard);  // an answer that is still out is about the former claim
   shard_state fresh;
   fresh.head = head;
   shards_[head.shard] = std::move(fresh);
@@ -139,9 +138,8 @@ void journal_writer::append_done(const std::vector<append_outcome>& outcomes, wr
   auto unanswered = std::exchange(sent_, {});
   auto parts = std::exchange(parts_, {});
   for (auto& part : parts) {
-    const bool ours = std::binary_search(unanswered.begin(), unanswered.end(), part.shard);
-    if (const auto found = shards_.find(part.shard); ours && found != shards_.end())
-      found->second.rows = std::move(part.rows);
+    if (std::binary_search(unanswered.begin(), unanswered.end(), part.shard))
+      shards_.at(part.shard).rows = std::move(part.rows);
   }
   for (const auto& outcome : outcomes) {
     const auto found = shards_.find(outcome.shard);
@@ -245,6 +243,7 @@ void journal_writer::lose(shard_id id, const std::string& why, writer_events& ou
   if (found == shards_.end()) return;
   auto gone = std::move(found->second);
   shards_.erase(found);
+  std::erase(sent_, id);  // an answer that is still out is about this claim
   std::erase(resolving_, id);
   for (const auto& write : gone.in_flight) out.push_back(write_verdict{write.token, append_verdict::not_stored});
   std::erase_if(queue_, [&](const pending_write& write) {

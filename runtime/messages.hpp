@@ -31,10 +31,10 @@ struct envelope {
   principal by;
   std::string correlation;  ///< one order's way through everything
   std::string causation;    ///< the request that led here
-  /// For whoever carries messages within a node, and nothing to whoever reads them: where the sender is, and where
-  /// `to` was when it asked. An answer goes straight there. 0: to be looked for, like one that is not there any more.
-  std::uint64_t from_place = 0;
-  std::uint64_t to_place = 0;
+  /// For whoever carries messages within a node, and nothing to whoever reads them: which host the sender has, and
+  /// which one `to` had when it asked. An answer may go straight there (decision 0019). 0: by the shard.
+  std::uint64_t from_host = 0;
+  std::uint64_t to_host = 0;
 };
 
 // ---- to an order
@@ -181,9 +181,9 @@ struct broker_call {
   entity_key order;  ///< who is answered
   std::uint64_t incarnation = 0;
   order_command command;
-  std::string broker_order_id;   ///< cancel, query: when known
-  boot_ms not_after;             ///< place: nothing may be written after this (send window)
-  std::uint64_t from_place = 0;  ///< see envelope
+  std::string broker_order_id;  ///< cancel, query: when known
+  boot_ms not_after;            ///< place: nothing may be written after this (send window)
+  std::uint64_t from_host = 0;  ///< see envelope
 };
 
 /// A fill of the paper broker's external feed; the order answers the requester when it has stored it.

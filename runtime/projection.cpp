@@ -116,7 +116,9 @@ void projection::load_missing(shard_id shard, std::span<const journal_row> rows)
   std::vector<order_wanted> wanted;
   std::vector<const stream_id*> streams;
   std::unordered_set<std::string_view> seen;
+  auto before = rows.front().seq - 1;
   for (const auto& row : rows) {
+    if (row.seq != std::exchange(before, row.seq) + 1) break;  // nothing behind a gap is folded now
     if (!seen.insert(row.stream).second || row.version == 1 || orders_.contains(row.stream)) continue;
     auto key = key_of(row.stream);
     if (!key || key->kind != entity_kind::order) continue;
@@ -147,11 +149,16 @@ void projection::fold_row(shard_state& shard, order_entry& entry, const journal_
   std::string why;
   const auto events = unpack(row.body, why);
   if (!events) return shard.unreadable.push_back(row.stream + ": " + why);
+  std::vector<order_event> facts;
+  facts.reserve(events->size());
   for (const auto& event : *events) {
-    const auto fact = decode_order_event(event, why);
+    auto fact = decode_order_event(event, why);
     if (!fact) return shard.unreadable.push_back(row.stream + ": " + why);
-    evolve(order, *fact, row.at);
-    if (const auto* fill = std::get_if<order_filled>(&*fact)) {
+    facts.push_back(*std::move(fact));
+  }
+  for (const auto& fact : facts) {
+    evolve(order, fact, row.at);
+    if (const auto* fill = std::get_if<order_filled>(&fact)) {
       const position_key at{{kept.order.organization, fill->account}, fill->exchange, fill->symbol, fill->product};
       apply_fill(position_at(at), fill->direction, fill->quantity, fill->price, day_of(fill->at, utc_offset_minutes_));
       shard.changed_positions[at] = row.seq;

@@ -31,6 +31,7 @@ order_state fold_order(const std::vector<journal_row>& rows, std::int64_t before
   return order;
 }
 
+/// At most as many as there are rows in a page or a commit.
 std::vector<order_state> load_orders(projection_state& state, const std::vector<order_wanted>& wanted) {
   std::vector<stream_id> streams;
   streams.reserve(wanted.size());

@@ -130,8 +130,8 @@ typename Inspector::result_type inspect(Inspector& f, principal& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, envelope& x) {
-  return f(caf::meta::type_name("envelope"), x.to, x.from, x.deadline, x.by, x.correlation, x.causation, x.from_place,
-           x.to_place);
+  return f(caf::meta::type_name("envelope"), x.to, x.from, x.deadline, x.by, x.correlation, x.causation, x.from_host,
+           x.to_host);
 }
 
 // ---- the journal
@@ -367,7 +367,7 @@ typename Inspector::result_type inspect(Inspector& f, alarm& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, broker_call& x) {
   return f(caf::meta::type_name("broker_call"), wire::enumerator(x.what), x.order, x.incarnation, x.command,
-           x.broker_order_id, x.not_after, x.from_place);
+           x.broker_order_id, x.not_after, x.from_host);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, paper_fill& x) {

@@ -44,28 +44,29 @@ void route_table::deliver(envelope&& head, message&& body) {
 
 caf::actor route_table::receiver(const envelope& head) const {
   const std::shared_lock lock{guard_};
-  if (head.to_place != 0 && head.to_place <= hosts_.size()) {
-    if (auto host = caf::actor_cast<caf::actor>(hosts_[head.to_place - 1])) return host;
+  const auto& shard = shards_[static_cast<std::size_t>(shard_of(head.to))];
+  if (shard && head.to_host != 0 && head.to_host <= hosts_.size()) {
+    if (auto host = caf::actor_cast<caf::actor>(hosts_[head.to_host - 1])) return host;
   }
-  return shards_[static_cast<std::size_t>(shard_of(head.to))];
+  return shard;
 }
 
 std::uint64_t route_table::add_host(const caf::actor& host) {
   const std::unique_lock lock{guard_};
-  if (free_places_.empty()) {
+  if (free_numbers_.empty()) {
     hosts_.emplace_back();
-    free_places_.push_back(hosts_.size());
+    free_numbers_.push_back(hosts_.size());
   }
-  const auto place = free_places_.back();
-  free_places_.pop_back();
-  hosts_[place - 1] = caf::actor_cast<caf::actor_addr>(host);
-  return place;
+  const auto number = free_numbers_.back();
+  free_numbers_.pop_back();
+  hosts_[number - 1] = caf::actor_cast<caf::actor_addr>(host);
+  return number;
 }
 
-void route_table::remove_host(std::uint64_t place) {
+void route_table::remove_host(std::uint64_t number) {
   const std::unique_lock lock{guard_};
-  hosts_.at(place - 1) = {};
-  free_places_.push_back(place);
+  hosts_.at(number - 1) = {};
+  free_numbers_.push_back(number);
 }
 
 take_answer route_table::taker(const requester& to) const {

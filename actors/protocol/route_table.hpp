@@ -26,11 +26,11 @@ class route_table {
   explicit route_table(std::function<clock_reading()> clock);
 
   // ---- for everybody, on any thread
-  /// To the shard of `head.to`, or to the host at `head.to_place`, which passes on what is not for its entity. Past the
-  /// lease, and where none of the node's actors runs the shard, a request is
-  /// refused and anything else dropped; while the node drains, requests of the edge are refused. A report of the
-  /// broker, which nobody repeats, waits with the router until the lease is back; reports reach the shards in their
-  /// order if one thread sends them all.
+  /// To the shard of `head.to`, or to the host that `head.to_host` names, which passes on what is not for its entity.
+  /// Past the lease, and where none of the node's actors runs the shard, a request is refused and anything else
+  /// dropped; while the node drains, requests of the edge are refused. A report of the broker, which nobody repeats,
+  /// waits with the router until the lease is back; reports reach the shards in their order if one thread sends them
+  /// all.
   void send(envelope head, message body);
   /// To whoever asked, unless that is nobody. Past the lease it is a refusal: what the answer says was true under our
   /// lease, and somebody else may know better by now.
@@ -40,7 +40,7 @@ class route_table {
 
   /// A host of entities, not kept alive by this: envelopes may name it by what this answers. It says when it ends.
   std::uint64_t add_host(const caf::actor& host);
-  void remove_host(std::uint64_t place);
+  void remove_host(std::uint64_t number);
 
   // ---- for the router
   /// Where reports wait; not kept alive by this. Called before anybody else has the table.
@@ -71,8 +71,8 @@ class route_table {
   std::atomic<std::int64_t> reports_waiting_{0};  ///< with the router: those that come after them must not pass them
   mutable std::shared_mutex guard_;               ///< of what follows
   std::array<caf::actor, shard_count> shards_;
-  std::vector<caf::actor_addr> hosts_;  ///< place - 1; null: free
-  std::vector<std::uint64_t> free_places_;
+  std::vector<caf::actor_addr> hosts_;  ///< number - 1; null: free
+  std::vector<std::uint64_t> free_numbers_;
   std::map<std::uint32_t, take_answer> gateways_;
 };
 

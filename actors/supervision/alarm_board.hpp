@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <caf/actor.hpp>
 #include <caf/actor_addr.hpp>
@@ -7,7 +8,6 @@
 #include <deque>
 #include <limits>
 #include <mutex>
-#include <utility>
 #include <vector>
 
 #include "domain/ids.hpp"
@@ -20,15 +20,18 @@ namespace sb {
 class alarm_board {
  public:
   static constexpr boot_ms never{std::numeric_limits<std::int64_t>::max()};
-  using cell = std::atomic<std::int64_t>;
+  struct line {
+    std::atomic<std::int64_t> due{never.value};
+    caf::actor_addr host;  ///< null: free
+  };
 
   // ---- for a host
   /// Its own from now on; the host is not kept alive by it.
-  cell& add(const caf::actor& host);
-  void remove(const cell& mine);
+  line& add(const caf::actor& host);
+  void remove(line& mine);
   /// False when the shard would not look in time, or may be looking just now: it is to be told by a message.
-  bool set(cell& mine, boot_ms due) {
-    if (mine.load(std::memory_order_relaxed) != due.value) mine = due.value;
+  bool set(line& mine, boot_ms due) {
+    if (mine.due.load(std::memory_order_relaxed) != due.value) mine.due = due.value;
     return due == never || next_look_ <= due.value + slack_ms;
   }
 
@@ -41,7 +44,7 @@ class alarm_board {
     next_look_ = never.value;
     auto first = never.value;
     const std::lock_guard lock{guard_};
-    for (auto& one : places_) {
+    for (auto& one : lines_) {
       auto due = one.due.load();
       if (due > now.value) {
         first = std::min(first, due);
@@ -54,15 +57,11 @@ class alarm_board {
 
  private:
   static constexpr std::int64_t slack_ms = 100;  ///< so much later is in time
-  struct place {
-    cell due{never.value};
-    caf::actor_addr host;
-  };
 
-  cell next_look_{never.value};
-  std::mutex guard_;  ///< of what follows, but for the cells
-  std::deque<place> places_;
-  std::vector<place*> free_;
+  std::atomic<std::int64_t> next_look_{never.value};
+  std::mutex guard_;  ///< of what follows, but for the times
+  std::deque<line> lines_;
+  std::vector<line*> free_;
 };
 
 }  // namespace sb

@@ -28,11 +28,11 @@ void perform(self_ptr self, output& out) {
       self->send(services.writer, hurry_ask{state.number, stream_of(guest.core.key())});
     }
     void operator()(send_out& send) const {
-      send.head.from_place = state.place;
+      send.head.from_host = state.own_number;
       services.routes->send(std::move(send.head), std::move(send.body));
     }
     void operator()(broker_out& call) const {
-      call.call.from_place = state.place;
+      call.call.from_host = state.own_number;
       self->send(services.broker, std::move(call.call));
     }
     void operator()(reply_out& reply) const { services.routes->answer(reply.to, std::move(reply.body)); }
@@ -57,15 +57,15 @@ boot_ms first_alarm(const entity_host_state::hosted& guest) {
   return std::min_element(guest.alarms.begin(), guest.alarms.end(), sooner)->second;
 }
 
-/// Writes down when the first alarm is due; the shard is told where it would look too late, unless a tick that it was
-/// told of comes before anyway.
+/// Writes down when the first alarm is due. Where the shard would look too late it is told, unless it was told of a
+/// time before that and yet to come: it looks then.
 void ask_for_tick(self_ptr self) {
   auto& state = self->state;
-  auto& guest = *state.guest;
-  const auto first = first_alarm(guest);
+  auto& told = state.guest->told;
+  const auto first = first_alarm(*state.guest);
   if (state.board->set(*state.due, first)) return;
-  if (!guest.asked.empty() && *guest.asked.begin() <= first) return;
-  guest.asked.insert(first);
+  if (told && *told <= first && state.services.clock().boot < *told) return;
+  told = first;
   self->send(state.shard, alarm_ask{first});
 }
 
@@ -97,7 +97,6 @@ void recover(self_ptr self, const stream_history& history) {
 void fire_alarms(self_ptr self) {
   auto& guest = *self->state.guest;
   const auto now = self->state.services.clock();
-  guest.asked.erase(guest.asked.begin(), guest.asked.upper_bound(now.boot));
   std::vector<std::pair<boot_ms, std::int32_t>> due;
   for (const auto& [id, at] : guest.alarms) {
     if (at <= now.boot) due.emplace_back(at, id);
@@ -135,10 +134,10 @@ void refuse(self_ptr self, const envelope& head) {
 /// What came straight here, for an entity that is not here any more or that is being replayed, goes by the shard.
 template <class Body>
 bool passed_on(self_ptr self, envelope& head, Body& body) {
-  if (head.to_place == 0) return false;
+  if (head.to_host == 0) return false;
   const auto& guest = self->state.guest;
   if (guest && guest->core.alive() && guest->core.key() == head.to) return false;
-  head.to_place = 0;
+  head.to_host = 0;
   self->state.services.routes->send(std::move(head), std::move(body));
   return true;
 }
@@ -164,7 +163,7 @@ caf::behavior entity_host(self_ptr self, node_services services, caf::actor shar
   state.shard = std::move(shard);
   state.number = number;
   const auto me = caf::actor_cast<caf::actor>(self);
-  state.place = state.services.routes->add_host(me);
+  state.own_number = state.services.routes->add_host(me);
   state.board = std::move(board);
   state.due = &state.board->add(me);
 

@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 
 #include "actors/protocol/node_messages.hpp"
 #include "actors/protocol/node_services.hpp"
@@ -25,20 +24,20 @@ struct entity_host_state {
     predecessor former = predecessor::lost;
     std::uint64_t incarnation = 0;
     std::map<std::int32_t, boot_ms> alarms = {};  ///< the latest setting of each
-    std::set<boot_ms> asked = {};                 ///< ticks that the shard was told of and that have not come
+    std::optional<boot_ms> told = {};             ///< the last time that the shard was told of by a message
     bool reported = false;
     pause::stream_watch watch = {};
   };
   node_services services;
   caf::actor shard;
   shard_id number = 0;
-  std::uint64_t place = 0;  ///< in the table of routes
+  std::uint64_t own_number = 0;  ///< in the table of routes
   std::shared_ptr<alarm_board> board;
-  alarm_board::cell* due = nullptr;  ///< on the board
+  alarm_board::line* due = nullptr;  ///< on the board
   std::optional<hosted> guest;       ///< none: it waits for begin_entity
 
   ~entity_host_state() {
-    if (place != 0) services.routes->remove_host(place);
+    if (own_number != 0) services.routes->remove_host(own_number);
     if (due != nullptr) board->remove(*due);
   }
 };

@@ -2,7 +2,6 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>

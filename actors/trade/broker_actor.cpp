@@ -50,10 +50,10 @@ broker_view view_of(const broker::book_order& order) {
   return {state_of(order.state), order.broker_order_id, order.code, order.message, fills_of(order.fills)};
 }
 
-void send_to_order(self_ptr self, const entity_key& order, message body, requester from = {}, std::uint64_t place = 0) {
+void send_to_order(self_ptr self, const entity_key& order, message body, requester from = {}, std::uint64_t host = 0) {
   envelope head;
   head.to = order;
-  head.to_place = place;
+  head.to_host = host;
   head.from = from;
   head.by.organization = order.organization;
   head.causation = "broker";
@@ -191,7 +191,7 @@ void let_go(self_ptr self, const paper_output& output) {
   if (const auto* place = std::get_if<broker::place_answer>(&output.body)) std::visit(reading, *place);
   if (const auto* cancel = std::get_if<broker::cancel_answer>(&output.body)) std::visit(reading, *cancel);
   if (const auto* book = std::get_if<broker::book_answer>(&output.body)) std::visit(reading, *book);
-  send_to_order(self, asked.order, std::move(answer), {}, asked.from_place);
+  send_to_order(self, asked.order, std::move(answer), {}, asked.to_host);
 }
 
 void keep_ticking(self_ptr self) {
@@ -207,7 +207,7 @@ void not_sent(self_ptr self, const broker_state::asked& asked, const char* why) 
   answer.incarnation = asked.incarnation;
   answer.what = outcome::not_sent;
   answer.detail = why;
-  send_to_order(self, asked.order, std::move(answer), {}, asked.from_place);
+  send_to_order(self, asked.order, std::move(answer), {}, asked.to_host);
 }
 
 /// Why a call must stay outside; null while it may go on.
@@ -298,7 +298,9 @@ void take_in(self_ptr self, paper_input what) {
 void take_call(self_ptr self, const broker_call& call) {
   auto& state = self->state;
   const auto now = state.services.clock().boot;
-  const broker_state::asked asked{call.order, call.incarnation, call.what, {}, now, call.not_after, call.from_place};
+  // Only what is said of a placing goes straight: a later answer must not overtake the reports that it was told with.
+  const auto to_host = call.what == broker_verb::place ? call.from_host : 0;
+  const broker_state::asked asked{call.order, call.incarnation, call.what, {}, now, call.not_after, to_host};
   if (const char* why = refused_at_the_door(state, asked, now)) return not_sent(self, asked, why);
   if (call.what == broker_verb::place && state.waiting.size() >= waiting_max) {
     return not_sent(self, asked, "too many calls wait for the broker");

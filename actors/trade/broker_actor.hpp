@@ -37,8 +37,8 @@ struct broker_state {
     broker_verb what = broker_verb::place;
     requester fill_for;  ///< of an external fill
     boot_ms since;
-    boot_ms not_after;  ///< of a place: the end of its send window
-    std::uint64_t from_place = 0;
+    boot_ms not_after;          ///< of a place: the end of its send window
+    std::uint64_t to_host = 0;  ///< whom the answer goes straight to
   };
 
   node_services services;

@@ -228,6 +228,7 @@ drop index orders_open_in_order;
 
 // What no query chooses by needs no statistics: analyzing a column takes a sample of 30,000 rows and sorts it, and a
 // table that grows is analyzed again and again beside those who write it. The journal is only read along its indexes.
+// What an older store has of these columns stays as it is, and chooses nothing either.
 constexpr const char* statistics_sql = R"(
 alter table journal
   alter column seq set statistics 0, alter column version set statistics 0, alter column at set statistics 0,

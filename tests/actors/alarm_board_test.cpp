@@ -1,7 +1,9 @@
 #include "actors/supervision/alarm_board.hpp"
 
+#include <atomic>
 #include <caf/all.hpp>
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "actors/protocol/node_messages.hpp"
 #include "quiet_system.hpp"
@@ -81,4 +83,34 @@ SCENARIO("a host is told whether its shard looks in time", "[host]") {
     CHECK_FALSE(in_time);
     CHECK_FALSE(b.board.set(cell, {now.value + 900}));
   }
+}
+
+SCENARIO("what a host writes down while its shard looks is not lost", "[host]") {
+  board_and_hosts b;
+  auto& line = b.board.add(b.a_host());
+  constexpr int rounds = 20'000;
+  std::atomic<std::int64_t> clock{1};
+  std::atomic<std::int64_t> ticked_at{0};
+  std::atomic<bool> told{false};
+  std::atomic<bool> over{false};
+  std::thread shard{[&] {
+    auto planned = alarm_board::never.value;
+    while (!over) {
+      const auto at = ++clock;
+      if (!told.exchange(false) && at < planned) continue;
+      planned = b.board.look({at}, [&](const caf::actor&) { ticked_at = at; }).value;
+      b.board.looks_at({planned});
+    }
+  }};
+  int lost = 0;
+  for (int round = 0; round < rounds && lost == 0; ++round) {
+    ticked_at = 0;
+    const auto due = clock + round % 3;
+    if (!b.board.set(line, {due})) told = true;
+    while (ticked_at == 0 && clock < due + 10'000'000) std::this_thread::yield();
+    if (ticked_at == 0) ++lost;
+  }
+  over = true;
+  shard.join();
+  CHECK(lost == 0);
 }

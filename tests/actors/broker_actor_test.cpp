@@ -122,11 +122,13 @@ class lone_broker : public test::quiet_system {
       stop_for(std::exchange(stopped_after_look, {}));
       return seen;
     };
-    services.routes =
-        test::routes_to(services, keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
-                          return {[this](const envelope&, const broker_answered& told) { answers.push_back(told); },
-                                  [](const envelope&, const broker_reported&) {}};
-                        })));
+    services.routes = test::routes_to(services, keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+                                        return {[this](const envelope& head, const broker_answered& told) {
+                                                  answers.push_back(told);
+                                                  to_host = head.to_host;
+                                                },
+                                                [](const envelope&, const broker_reported&) {}};
+                                      })));
     services.cluster =
         keep(system.spawn([](caf::event_based_actor*) -> caf::behavior { return {[](const subscribe_ask&) {}}; }));
     services.claims =
@@ -151,6 +153,7 @@ class lone_broker : public test::quiet_system {
     call.command.quantity = 10;
     call.command.price = limit_price;
     call.not_after = {not_after};
+    call.from_host = 7;
     caf::anon_send(broker_, call);
   }
   /// The answer to a call that nothing hinders: it comes under a lease of its own.
@@ -167,6 +170,7 @@ class lone_broker : public test::quiet_system {
 
   static constexpr std::uint64_t incarnation = 3;
   std::vector<broker_answered> answers;
+  std::uint64_t to_host = 0;                       ///< of the last one
   std::chrono::milliseconds stopped_after_look{};  ///< the process is, once: right after the next look at the clock
 
  private:
@@ -252,6 +256,22 @@ SCENARIO("what comes to the broker's door without a lease, or an order after its
     REQUIRE(in_book.what == outcome::seen);
     CHECK(in_book.view.is == (r.what == cancel && passes ? state::canceled : state::working));
   }
+}
+
+SCENARIO("what is said of a placing goes straight to the host that asked, and later answers behind their reports",
+         "[door]") {
+  lone_broker b;
+  b.ask(broker_verb::place);
+  CHECK(b.to_host == 7);
+  for (const auto later : {broker_verb::query, broker_verb::cancel}) {
+    b.ask(later);
+    CHECK(b.to_host == 0);
+  }
+  b.lease_until(0);
+  b.call(broker_verb::place, b.boot());
+  b.run();
+  CHECK(b.answers.back().what == broker_answered::outcome::not_sent);
+  CHECK(b.to_host == 7);
 }
 
 SCENARIO("an order that the broker's door refused is denied, and never sent afterwards", "[door]") {

@@ -86,7 +86,7 @@ struct host_and_shard : quiet_system {
   void answer(const order_id& order, std::uint64_t place) {
     envelope head;
     head.to = order_key({7}, order);
-    head.to_place = place;
+    head.to_host = place;
     services.routes->send(head, get_order{});
     run();
   }
@@ -133,7 +133,7 @@ SCENARIO("a host asks for one tick, whatever its entity's alarms", "[host]") {
       CHECK(h.entity_of_it->fired == ids{3});
       h.wait(5s);
       CHECK(h.entity_of_it->fired == ids{3, 1, 2});
-      CHECK(h.asked == times{300, 100});
+      CHECK(h.asked == times{300, 100, 500});
     }
   }
 }
@@ -194,6 +194,17 @@ SCENARIO("a host whose shard looks in time sends no message for its alarms", "[h
     look();
     THEN("nothing comes of its alarms") { CHECK(h.entity_of_it->fired.empty()); }
   }
+}
+
+SCENARIO("a time that was told and put off does not keep a later one from being told", "[host]") {
+  host_and_shard h;
+  h.say({{1, 300}});
+  h.say({{1, 5'000}});
+  CHECK(h.asked == times{300});
+  h.advance(300ms);  // the shard looks, and finds nothing due
+  h.run();
+  h.say({{2, 50}});
+  CHECK(h.asked == times{300, 350});
 }
 
 SCENARIO("an answer goes straight to the host that asked, and by the shard where its entity is not there", "[host]") {

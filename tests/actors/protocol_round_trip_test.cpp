@@ -89,8 +89,9 @@ template <class T>
 std::string left_out(const T& value, const T& usual) {
   if constexpr (is_struct<T>) {
     std::string way;
+    const auto usuals = boost::pfr::structure_tie(usual);
     boost::pfr::for_each_field(value, [&](const auto& field, auto index) {
-      const auto found = left_out(field, boost::pfr::get<index>(usual));
+      const auto found = left_out(field, std::get<index>(usuals));
       if (!found.empty()) way += std::to_string(index) + "." + found + " ";
     });
     return way;

@@ -15,22 +15,34 @@ namespace {
 
 const entity_key the_order = order_key({7}, "ORD1");
 
+/// What an entity sets with each request, and how many have fired.
+struct alarms {
+  std::int64_t after_ms = 0;
+  int fired = 0;
+};
+
 /// Stores that it was asked, and answers.
 class one_who_notes final : public entity {
  public:
-  explicit one_who_notes(std::vector<predecessor>& all) : recoveries{all} {}
+  one_who_notes(std::vector<predecessor>& all, alarms& set) : recoveries{all}, alarms_{set} {}
   bool replay(const event_record&, wall_ms, std::string&) override { return true; }
   bool restore(const stored_snapshot&, std::string&) override { return true; }
   void recovered(turn&, predecessor former) override { recoveries.push_back(former); }
   void handle(const delivery& in, turn& now) override {
+    if (std::holds_alternative<sb::alarm>(in.body)) {
+      ++alarms_.fired;
+      return;
+    }
+    if (alarms_.after_ms > 0) now.at_once(alarm_out{1, alarms_.after_ms});
     now.record({"test.asked", 1, {}, {}, {}, "{}"});
     now.reply(in.head.from, order_answer{});
   }
   void committed(const clock_reading&, outputs&) override {}
-  bool busy() const override { return false; }
+  bool busy() const override { return alarms_.after_ms > 0 && alarms_.fired == 0; }
 
  private:
   std::vector<predecessor>& recoveries;
+  alarms& alarms_;
 };
 
 stream_history one_row(const stream_id& stream) {
@@ -50,6 +62,7 @@ struct shard_and_writer : quiet_system {
   std::vector<stream_id> forgotten;
   std::vector<answer> answers;
   std::vector<predecessor> recoveries;  ///< what each entity was told of the one before it
+  alarms of_entities;
   caf::actor the_shard;
   bool opened = false;
   int barriers = 0;  ///< of the whole shard
@@ -87,7 +100,7 @@ struct shard_and_writer : quiet_system {
               [this](const wake_ask& ask) { group = ask.histories; }};
     }));
     const entity_factory make = [this](const entity_key&, std::uint64_t) {
-      return std::make_unique<one_who_notes>(recoveries);
+      return std::make_unique<one_who_notes>(recoveries, of_entities);
     };
     the_shard = keep(system.spawn(shard, services, shard_of(the_order), rules, make));
     run();
@@ -202,6 +215,19 @@ SCENARIO("an actor serves one order after another", "[shard]") {
       CHECK(node.answers.size() == 1);
     }
   }
+}
+
+SCENARIO("an entity's alarm fires when it is due, or a little later", "[shard]") {
+  shard_and_writer node;
+  node.of_entities.after_ms = GENERATE(20, 300, 5'000);
+  CAPTURE(node.of_entities.after_ms);
+  if (GENERATE(false, true)) node.advance(700ms);  // between two looks
+  node.ask();
+  node.stored();
+  std::int64_t waited = 0;
+  for (; node.of_entities.fired == 0 && waited < 10'000; waited += 10) node.advance(10ms);
+  CHECK(waited >= node.of_entities.after_ms);
+  CHECK(waited <= node.of_entities.after_ms + 170);
 }
 
 SCENARIO("the writer is not told to forget an order that is back", "[shard]") {

@@ -81,13 +81,14 @@ SCENARIO("a reservation is answered when it is stored") {
   d.give(d.reserve("O1"));
   CHECK(d.verdicts().empty());
   d.store();
-  THEN("with the attempt and the incarnation that asked") {
+  THEN("with the attempt and the incarnation that asked, to the host that did") {
     REQUIRE(d.messages<reserve_answered>().size() == 1);
     const auto said = d.messages<reserve_answered>().front();
     CHECK(said.answer.what == verdict::reserved);
     CHECK(said.attempt == 1);
     CHECK(said.incarnation == 5);
     CHECK(d.all<send_out>().front().head.to == order_key(organization, "O1"));
+    CHECK(d.all<send_out>().front().head.to_host == 9);
   }
   WHEN("it is asked again") {
     d.clear();

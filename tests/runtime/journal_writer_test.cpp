@@ -30,9 +30,11 @@ struct desk {
   }
   std::uint64_t write(shard_id shard, const stream_id& stream, std::int64_t version, std::int32_t count = 1,
                       bool urgent = true) {
-    writer.enqueue({++last_token, shard, stream, {version, count, "[]", {1}, urgent}}, events);
+    ++last_token;
+    writer.enqueue({last_token, shard, stream, {version, count, body_of(last_token), {1}, urgent}}, events);
     return last_token;
   }
+  static std::string body_of(std::uint64_t token) { return "[" + std::to_string(token) + "]"; }
   append_step next_append() { return std::get<append_step>(writer.next()); }
   /// The next statement is executed and answered.
   void run() {
@@ -72,6 +74,11 @@ struct desk {
     return std::any_of(passed.begin(), passed.end(), [&](const auto& one) { return one.token == token; });
   }
   std::vector<journal_row> rows(shard_id shard) { return store.read_after(shard, 0, 1'000, {}); }
+  std::vector<std::string> bodies(shard_id shard) {
+    std::vector<std::string> all;
+    for (const auto& row : rows(shard)) all.push_back(row.body);
+    return all;
+  }
 
   memory_journal store;
   journal_writer writer{100, 50};
@@ -285,6 +292,7 @@ SCENARIO("one refused row does not take the others with it") {
   CHECK(d.verdict(also_good) == stored);
   REQUIRE(d.all<row_refused>().size() == 1);
   CHECK(d.all<row_refused>().front().stream == std::string(97, 'x'));
+  CHECK(d.bodies(1) == std::vector{desk::body_of(good), desk::body_of(also_good)});
   CHECK_FALSE(d.writer.has_work());
 }
 
@@ -410,4 +418,17 @@ SCENARIO("a row that is hurried while it is out is urgent when it comes back") {
   d.run();
   CHECK_FALSE(d.writer.has_work());
   CHECK_FALSE(d.writer.urgent());
+}
+
+SCENARIO("rows that come back to the queue come back whole") {
+  desk d;
+  const auto a = d.write(1, "7/order/A", 1);
+  const auto b = d.write(2, "8/order/B", 1);
+  const auto c = d.write(1, "7/order/C", 1);
+  const auto how = GENERATE(fault::not_attempted, fault::unknown_not_applied);
+  d.store.inject(how);
+  for (int steps = 0; steps < 6 && (steps == 0 || d.writer.has_work()); ++steps) d.run();
+  CHECK_FALSE(d.writer.has_work());
+  CHECK(d.bodies(1) == std::vector{desk::body_of(a), desk::body_of(c)});
+  CHECK(d.bodies(2) == std::vector{desk::body_of(b)});
 }

@@ -185,6 +185,45 @@ SCENARIO("an unreadable row is told of, and others go on") {
   CHECK(batch.orders.front().id == "O2");
 }
 
+SCENARIO("of a row that cannot be read to its end nothing is folded") {
+  desk d;
+  d.happened("O1", {request()});
+  d.happened("O1", {order_accepted{"B1"}, fill("F1", 40)});
+  std::string why;
+  auto events = unpack(d.rows.back().body, why);
+  REQUIRE(events);
+  events->back().type = "order.of_tomorrow";
+  d.rows.back().body = pack(*events);
+  auto p = d.made();
+  p.follow(trade_shard, 0);
+  CHECK(p.fold(trade_shard, d.rows));
+  const auto batch = p.take(trade_shard);
+  CHECK(batch.unreadable.size() == 1);
+  REQUIRE(batch.orders.size() == 1);
+  CHECK(batch.orders.front().state.status == order_status::pending_new);
+  CHECK(batch.orders.front().seq == 1);
+}
+
+SCENARIO("an order behind a gap is not loaded") {
+  desk d;
+  d.happened("O1", {request()});
+  d.happened("O2", {request()});
+  auto p = d.made({100, 0});
+  p.follow(trade_shard, 0);
+  REQUIRE(p.fold(trade_shard, d.rows));
+  d.save(p.take(trade_shard));
+  d.happened("O1", {order_accepted{"B1"}});
+  d.happened("O2", {order_accepted{"B2"}, fill("F1", 40)});
+  d.happened("O2", {fill("F2", 60, true)});
+  auto holed = d.after(2);
+  holed.erase(holed.begin() + 1);
+  CHECK_FALSE(p.fold(trade_shard, holed));
+  CHECK(p.orders_kept() == 1);
+  REQUIRE(p.fold(trade_shard, d.after(p.position_of(trade_shard))));
+  d.save(p.take(trade_shard));
+  CHECK(d.positions[sbin].net_quantity == 100);
+}
+
 SCENARIO("a shard that is dropped is forgotten, and can be followed again") {
   desk d;
   d.happened("O1", {request()});

@@ -38,6 +38,7 @@ class stage {
     in.head.by = {principal::kind::user, key_.organization, {1}, "t1", "jwt"};
     in.head.correlation = "saga-1";
     in.head.causation = "request-1";
+    in.head.from_host = 9;
     in.body = std::move(body);
     core->deliver(std::move(in), now(), out);
   }

@@ -159,6 +159,8 @@ TEST_CASE("responses are framed by the server and cannot split") {
     if (request.path == "/split-type") out.content_type = "a/b\r\nX: y";
     if (request.path == "/name") out.headers.emplace_back("X A", "b");
     if (request.path == "/own") out.headers.emplace_back("content-LENGTH", "1");
+    if (request.path == "/own-id") out.headers.emplace_back("x-request-ID", "1");
+    if (request.path == "/own-saga") out.headers.emplace_back("X-Correlation-Id", "1");
     if (request.path == "/status") out.status = 99;
     if (request.path == "/full-no-content") out.status = 204;
     if (request.path == "/long") out.body.assign(1025, 'x');
@@ -189,14 +191,15 @@ TEST_CASE("responses are framed by the server and cannot split") {
   CHECK(ask("GET", "/not-modified").field("etag") == "\"1\"");
   CHECK(ask("GET", "/fields").head.find("X-A: b\r\nX-A: c\r\n") != std::string::npos);
   CHECK(ask("GET", "/standing").head.find("\r\nX-S: 1\r\nX-T: 2\r\n") != std::string::npos);
-  for (const char* path : {"/split", "/split-type", "/name", "/own", "/status", "/full-no-content", "/long"}) {
+  for (const char* path :
+       {"/split", "/split-type", "/name", "/own", "/own-id", "/own-saga", "/status", "/full-no-content", "/long"}) {
     INFO(path);
     const auto response = ask("GET", path);
     CHECK(response.status == 500);
     CHECK(response.body.find("INTERNAL_ERROR") != std::string::npos);
     CHECK_FALSE(response.has("set-cookie"));
   }
-  CHECK(running.refused("invalid_answer") == 7);
+  CHECK(running.refused("invalid_answer") == 9);
   CHECK(ask("GET", "/").status == 200);
 }
 
