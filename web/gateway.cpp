@@ -89,9 +89,7 @@ caf::behavior bridge(caf::event_based_actor* self, const node_services& services
 }  // namespace
 
 caf::actor gateway::start(caf::event_based_actor* parent, const node_services& services) {
-  const take_answer take = [this](std::uint64_t request, answer&& body) {
-    post_([this, request, body = std::make_shared<answer>(std::move(body))] { answered(request, std::move(*body)); });
-  };
+  const take_answer take = [this](std::uint64_t request, answer&& body) { take_in(request, std::move(body)); };
   const std::function<void(shard_id)> gone = [this](shard_id shard) { post_([this, shard] { shard_ended(shard); }); };
   const std::function<void(shard_id)> opened = [this](shard_id shard) {
     post_([this, shard] { shard_opened(shard); });
@@ -199,6 +197,26 @@ void gateway::on_tick() {
   }
 }
 
+/// On any thread. The io thread is told of the first that waits for it, and finds the others with it.
+void gateway::take_in(std::uint64_t request, answer&& body) {
+  bool first = false;
+  {
+    const std::lock_guard lock{answers_guard_};
+    first = answers_.empty();
+    answers_.emplace_back(request, std::move(body));
+  }
+  if (first) post_([this] { take_answers(); });
+}
+
+void gateway::take_answers() {
+  {
+    const std::lock_guard lock{answers_guard_};
+    answers_.swap(answers_taken_);
+  }
+  for (auto& [request, body] : answers_taken_) answered(request, std::move(body));
+  answers_taken_.clear();
+}
+
 void gateway::answered(std::uint64_t request, answer&& body) {
   const auto found = pending_.find(request);
   if (found == pending_.end()) return;
@@ -278,7 +296,12 @@ void gateway::ask(const entity_key& to, message body, const request_context& con
 }
 
 void gateway::leave_soon(std::uint64_t request) {
-  post_([this, request] { leave(request); });
+  leaving_.push_back(request);
+  if (leaving_.size() == 1) post_([this] { leave_all(); });
+}
+
+void gateway::leave_all() {
+  for (const auto request : std::exchange(leaving_, {})) leave(request);
 }
 
 /// One that was answered meanwhile stays.

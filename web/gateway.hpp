@@ -5,10 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "actors/protocol/node_services.hpp"
@@ -70,9 +72,12 @@ class gateway final : public entity_port {
   void refuse(const credit& wanted, short_of lacking, const char* detail, boot_ms now, on_answer done);
   /// With what else this round of the io thread's loop brings, so that actors are woken less often.
   void leave_soon(std::uint64_t request);
+  void leave_all();
   void leave(std::uint64_t request);
   /// Those of the line for which there is room now.
   void let_in(boot_ms now);
+  void take_in(std::uint64_t request, answer&& body);
+  void take_answers();
   void answered(std::uint64_t request, answer&& body);
   void timed_out(std::uint64_t request);
   void shard_ended(shard_id shard);
@@ -99,7 +104,11 @@ class gateway final : public entity_port {
   std::vector<std::vector<std::uint64_t>> wheel_;
   std::int64_t wheel_at_ = 0;  ///< slot that was fired last, in slots since the clock's beginning
   std::uint64_t last_request_ = 0;
-  std::set<shard_id> open_;  ///< shards of this node that take requests
+  std::vector<std::uint64_t> leaving_;  ///< with the end of this round
+  std::mutex answers_guard_;            ///< of answers_, which any thread adds to
+  std::vector<std::pair<std::uint64_t, answer>> answers_;
+  std::vector<std::pair<std::uint64_t, answer>> answers_taken_;  ///< empty, with the room of those before
+  std::set<shard_id> open_;                                      ///< shards of this node that take requests
   boot_ms lease_until_;
 };
 
