@@ -146,14 +146,8 @@ read_side control_plane::impl::reads() {
   const auto models = std::make_shared<postgres::read_models>(chosen.database.conninfo, self);
   const auto within = statement_deadline();
   side.connect = [this] { return connect(); };
-  side.open_orders = [models, within](shard_id shard, const std::optional<open_order>& after, std::int32_t limit) {
-    std::optional<postgres::order_cursor> last;
-    if (after) last = {after->created_at, after->key.id};
-    std::vector<open_order> orders;
-    for (const auto& [organization, place] : models->open_orders(shard, last, limit, within))
-      orders.push_back({order_key(organization, place.id), place.created_at});
-    return orders;
-  };
+  side.open_orders = [models, within](shard_id shard, const std::optional<postgres::order_cursor>& after,
+                                      std::int32_t limit) { return models->open_orders(shard, after, limit, within); };
   side.cursor = [models, within](const std::string& projection, shard_id shard) -> std::int64_t {
     for (const auto& cursor : models->cursors(projection, within)) {
       if (cursor.shard == shard) return cursor.seq;

@@ -49,8 +49,8 @@ BEGIN {
   row("actors/supervision/tree", "actors/ domain/ runtime/ metrics/", "caf/ " posix)
   row("actors/supervision/", "actors/supervision/ actors/protocol/ runtime/ metrics/ domain/supervision/ domain/ids.hpp", "caf/ " posix)
   row("web/server/", "web/server/", "boost/ openssl/ " posix)
-  # The requests and answers themselves are plain structs of runtime/.
-  row("web/", "web/ actors/protocol/ domain/ metrics/ runtime/messages.hpp runtime/address.hpp", "caf/ nlohmann/ simdjson.h cjose/ jansson.h argon2.h openssl/ " posix)
+  # The requests and answers themselves are plain structs of runtime/, and recently_used is a plain container.
+  row("web/", "web/ actors/protocol/ domain/ metrics/ runtime/messages.hpp runtime/address.hpp runtime/recently_used.hpp", "caf/ nlohmann/ simdjson.h cjose/ jansson.h argon2.h openssl/ " posix)
   row("metrics/", "metrics/", "prometheus/")
   row("config/", "config/ domain/ actors/trade/brokers/", "yaml-cpp/ " posix)
   row("app/", "*", "*")

@@ -1,17 +1,16 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <map>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "domain/orders/order.hpp"
 #include "domain/positions/position.hpp"
 #include "runtime/address.hpp"
-#include "storage/event_record.hpp"
+#include "runtime/recently_used.hpp"
+#include "storage/journal.hpp"
 
 /// The read models `orders` and `positions` as folds over committed trade rows. Sans-I/O: what is not in memory is
 /// asked of two functions, and what changed since the last take() is handed out to be written in one transaction with
@@ -48,14 +47,9 @@ struct projection_batch {
   std::int64_t cursor = 0;
   std::vector<projected_order> orders;
   std::vector<projected_position> positions;
-  std::vector<std::string> unreadable;  ///< rows that could not be folded; their streams are left out from there on
+  std::vector<std::string> unreadable;  ///< rows that could not be folded and are left out
 };
 
-/// An order that was not kept: asked for as its rows before `before_version` left it.
-struct order_wanted {
-  entity_key key;
-  std::int64_t before_version = 0;
-};
 /// What stays in memory beyond what is not taken yet; the ones used last.
 struct projection_bounds {
   std::size_t accounts = 100'000;  ///< accounts and their positions together; accounts are kept whole
@@ -64,12 +58,14 @@ struct projection_bounds {
 
 class projection {
  public:
-  /// States of these orders, of one shard, folded from their streams, in the order asked; an account's positions as
-  /// they are stored. Called for what is not in memory; what they throw passes through fold().
-  using load_orders = std::function<std::vector<order_state>(const std::vector<order_wanted>&)>;
+  /// Called for what is not in memory; what they throw passes through fold(). All that is stored of these streams of a
+  /// shard, in the order asked, each at most once for the rows that are given to a fold(): it may be ahead of the
+  /// cursor, and what was not seen yet is not folded. An account's positions as they are stored.
+  using load_histories = std::function<std::vector<stream_history>(shard_id, const std::vector<stream_id>&)>;
   using load_account = std::function<std::map<position_key, position>(const position_owner&)>;
 
-  projection(std::int32_t utc_offset_minutes, load_orders orders, load_account accounts, projection_bounds bounds = {});
+  projection(std::int32_t utc_offset_minutes, load_histories histories, load_account accounts,
+             projection_bounds bounds = {});
 
   void follow(shard_id shard, std::int64_t cursor);
   void drop(shard_id shard);
@@ -87,44 +83,43 @@ class projection {
   std::size_t orders_kept() const { return orders_.size(); }
 
  private:
-  struct kept_order;
-  using order_entry = std::pair<const stream_id, kept_order>;  ///< of orders_, where it stays while it is kept
   struct kept_order {
     projected_order order;
-    bool changed = false;                     ///< since its shard was taken
-    std::list<order_entry*>::iterator place;  ///< in used_orders_
+    bool changed = false;  ///< since its shard was taken
+  };
+  using account_positions = std::map<position_key, position>;
+  using kept_orders = recently_used<stream_id, kept_order>;
+  /// An account's number is given once, whatever the organization.
+  struct owner_hash {
+    std::size_t operator()(const position_owner& owner) const noexcept {
+      return std::hash<account_id>{}(owner.account);
+    }
   };
   struct shard_state {
     std::int64_t read = 0;
     std::int64_t taken = 0;
-    std::vector<order_entry*> changed;
+    std::vector<kept_orders::entry*> changed;  ///< of orders_, which keeps them until they are taken
     std::map<position_key, std::int64_t> changed_positions;
     std::vector<std::string> unreadable;
   };
-  struct kept_account {
-    std::map<position_key, position> positions;
-    std::list<position_owner>::iterator place;  ///< in used_
-  };
+  kept_orders::entry* order_of(shard_id shard, std::span<const journal_row> rows);
   void load_missing(shard_id shard, std::span<const journal_row> rows);
-  void keep(const entity_key& key, const stream_id& stream, shard_id shard, order_state state);
-  void fold_row(shard_state& shard, order_entry& entry, const journal_row& row);
-  void forget(order_entry& entry);
+  kept_orders::entry& keep(const entity_key& key, const stream_id& stream, shard_id shard);
+  void fold_row(shard_state& shard, kept_orders::entry& entry, const journal_row& row);
   void let_orders_go();
-  kept_account& account_of(const position_owner& owner);
+  account_positions& account_of(const position_owner& owner);
   position& position_at(const position_key& key);
   bool has_changed(const position_owner& owner) const;
   void let_accounts_go();
 
   std::int32_t utc_offset_minutes_;
-  load_orders load_orders_;
+  load_histories load_histories_;
   load_account load_account_;
   projection_bounds bounds_;
   std::map<shard_id, shard_state> shards_;
-  std::unordered_map<stream_id, kept_order> orders_;  ///< those that more events are expected of
-  std::list<order_entry*> used_orders_;               ///< of orders_, the last changed first
-  std::map<position_owner, kept_account> accounts_;
-  std::list<position_owner> used_;  ///< keys of accounts_, the last filled first
-  std::size_t kept_ = 0;            ///< accounts and their positions
+  kept_orders orders_;  ///< those that more events are expected of
+  recently_used<position_owner, account_positions, owner_hash> accounts_;
+  std::size_t kept_ = 0;  ///< accounts and their positions
 };
 
 }  // namespace sb

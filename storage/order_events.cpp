@@ -1,5 +1,8 @@
 #include "storage/order_events.hpp"
 
+#include <utility>
+
+#include "storage/event_codec.hpp"
 #include "storage/event_fields.hpp"
 #include "storage/limit_fields.hpp"
 
@@ -147,6 +150,19 @@ event_record encode(const order_event& event) { return body::codec<order_event>:
 
 std::optional<order_event> decode_order_event(const event_record& record, std::string& why) {
   return body::codec<order_event>::decode(record, why);
+}
+
+std::optional<std::vector<order_event>> decode_order_events(std::string_view body, std::string& why) {
+  const auto records = unpack(body, why);
+  if (!records) return std::nullopt;
+  std::vector<order_event> events;
+  events.reserve(records->size());
+  for (const auto& record : *records) {
+    auto event = decode_order_event(record, why);
+    if (!event) return std::nullopt;
+    events.push_back(*std::move(event));
+  }
+  return events;
 }
 
 }  // namespace sb

@@ -1,6 +1,8 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "domain/orders/order.hpp"
 #include "storage/event_record.hpp"
@@ -16,5 +18,9 @@ event_record encode(const order_event& event);
 /// The reverse. nullopt and `why` for another type, a schema that this program does not know, or a body that does not
 /// fit; keys that it does not know are ignored.
 std::optional<order_event> decode_order_event(const event_record& record, std::string& why);
+
+/// What happened in a turn of an order, from the body of its row: every event, or nullopt and `why` where one of them
+/// cannot be read.
+std::optional<std::vector<order_event>> decode_order_events(std::string_view body, std::string& why);
 
 }  // namespace sb

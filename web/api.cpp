@@ -35,12 +35,16 @@ authenticator authenticator_of(const issuer_settings& issuer, const std::string&
 
 /// "application/json", with or without charset=utf-8.
 bool is_json(std::string_view content_type) {
-  if (content_type == "application/json") return true;
-  std::string plain;
-  for (const char c : content_type) {
-    if (c != ' ' && c != '\t' && c != '"') plain += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  }
-  return plain == "application/json" || plain == "application/json;charset=utf-8";
+  const auto is = [content_type](std::string_view wanted) {
+    std::size_t at = 0;
+    for (const char c : content_type) {
+      if (c == ' ' || c == '\t' || c == '"') continue;
+      const char lower = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+      if (at == wanted.size() || wanted[at++] != lower) return false;
+    }
+    return at == wanted.size();
+  };
+  return is("application/json") || is("application/json;charset=utf-8");
 }
 
 caller caller_of(const verified_token& token) {

@@ -52,6 +52,12 @@ std::int64_t value_max_of(const field& row) {
   return row.value_max;
 }
 
+std::optional<std::size_t> index_of(const object_type& type, std::string_view name) {
+  for (std::size_t i = 0; i < type.fields.size(); ++i)
+    if (type.fields[i].name == name) return i;
+  return std::nullopt;
+}
+
 }  // namespace
 
 parsed_integer parse_integer(std::string_view text) {
@@ -161,7 +167,9 @@ class field_reader {
   std::vector<field_error>& errors() { return errors_; }
 
   field_values read(const json_value& value, const object_type& type, const std::string& base) {
-    auto values = start(type);
+    field_values values;
+    values.type_ = &type;
+    values.slots_.resize(type.fields.size());
     if (value.kind() != json_kind::object) {
       fail(base, problem_code::validation_wrong_type, "must be a JSON object");
       return values;
@@ -188,13 +196,9 @@ class field_reader {
   }
 
   field_values read(std::span<const name_value> parameters, const object_type& type) {
-    if (parameters.empty()) {  // as most are: no place for what is absent
-      field_values none;
-      none.type_ = &type;
-      require(none, type, {});
-      return none;
-    }
-    auto values = start(type);
+    field_values values;
+    values.type_ = &type;
+    if (!parameters.empty()) values.slots_.resize(type.fields.size());
     for (const auto& [name, text] : parameters) {
       const auto at = index_of(type, name);
       if (!at) {
@@ -218,7 +222,7 @@ class field_reader {
     }
     for (std::size_t i = 0; i < type.fields.size(); ++i) {
       const auto& row = type.fields[i];
-      if (row.kind == field_kind::strings && values.slots_[i].state == field_values::presence::present) {
+      if (row.kind == field_kind::strings && values.state_at(i) == field_values::presence::present) {
         check_count(values.slots_[i].texts.size(), row, spot::parameter(row.name));
       }
     }
@@ -229,17 +233,6 @@ class field_reader {
  private:
   using limits = std::vector<std::pair<std::string, std::string>>;
 
-  static field_values start(const object_type& type) {
-    field_values values;
-    values.type_ = &type;
-    values.slots_.resize(type.fields.size());
-    return values;
-  }
-  static std::optional<std::size_t> index_of(const object_type& type, std::string_view name) {
-    for (std::size_t i = 0; i < type.fields.size(); ++i)
-      if (type.fields[i].name == name) return i;
-    return std::nullopt;
-  }
   void fail(const spot& pointer, problem_code code, std::string detail, limits with = {}) {
     fail(pointer.text(), code, std::move(detail), std::move(with));
   }
@@ -253,8 +246,7 @@ class field_reader {
   void require(const field_values& values, const object_type& type, const std::string& base) {
     for (std::size_t i = 0; i < type.fields.size(); ++i) {
       const auto& row = type.fields[i];
-      if (!row.required || (!values.slots_.empty() && values.slots_[i].state != field_values::presence::absent))
-        continue;
+      if (!row.required || values.state_at(i) != field_values::presence::absent) continue;
       fail(place_ == field_place::body ? spot::member(base, row.name) : spot::parameter(row.name),
            problem_code::validation_required, "is required");
     }
@@ -499,25 +491,19 @@ fields_read read_path(std::span<const name_value> parameters, const object_type&
   return read_with(field_place::path, parameters, type);
 }
 
-std::size_t field_values::index_of(std::string_view name) const {
-  const auto fields = type_ != nullptr ? type_->fields : std::span<const field>{};
-  for (std::size_t i = 0; i < fields.size(); ++i)
-    if (fields[i].name == name) return i;
+std::size_t field_values::index_in_table(std::string_view name) const {
+  if (type_ != nullptr) {
+    if (const auto at = index_of(*type_, name)) return *at;
+  }
   throw std::logic_error("no field " + std::string{name} + " in this table");
 }
 
-const field_values::slot& field_values::slot_of(std::string_view name) const {
-  static const slot absent;
-  const auto at = index_of(name);
-  return slots_.empty() ? absent : slots_[at];
-}
-
 const field_values::slot& field_values::slot_of(std::string_view name, std::initializer_list<field_kind> kinds) const {
-  const auto at = index_of(name);
+  const auto at = index_in_table(name);
   if (std::find(kinds.begin(), kinds.end(), type_->fields[at].kind) == kinds.end()) {
     throw std::logic_error("field " + std::string{name} + " is of another kind");
   }
-  if (slots_.empty() || slots_[at].state == presence::absent || slots_[at].state == presence::null) {
+  if (state_at(at) < presence::present) {
     throw std::logic_error("field " + std::string{name} + " is absent");
   }
   return slots_[at];
@@ -548,7 +534,7 @@ std::span<const field_values> field_values::objects(std::string_view name) const
   return slot_of(name, {field_kind::objects}).objects;
 }
 std::optional<trading_day> field_values::day_if(std::string_view name) const {
-  if (slot_of(name).state != presence::present) return std::nullopt;
+  if (state_of(name) != presence::present) return std::nullopt;
   return trading_day{static_cast<std::int32_t>(slot_of(name, {field_kind::date}).number)};
 }
 

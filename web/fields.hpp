@@ -77,9 +77,9 @@ struct object_type {
 /// mistake and throws std::logic_error. A null in a body counts as an absent field, except for is_null().
 class field_values {
  public:
-  bool has(std::string_view name) const { return slot_of(name).state >= presence::present; }
+  bool has(std::string_view name) const { return state_of(name) >= presence::present; }
   /// The field was given as JSON null: "remove it" where a route says so.
-  bool is_null(std::string_view name) const { return slot_of(name).state == presence::null; }
+  bool is_null(std::string_view name) const { return state_of(name) == presence::null; }
 
   /// The value of a field that is present; std::logic_error when it is not.
   std::int64_t integer(std::string_view name) const;
@@ -126,8 +126,9 @@ class field_values {
     std::vector<std::int64_t> numbers;
     std::vector<field_values> objects;
   };
-  std::size_t index_of(std::string_view name) const;
-  const slot& slot_of(std::string_view name) const;
+  std::size_t index_in_table(std::string_view name) const;
+  presence state_at(std::size_t index) const { return slots_.empty() ? presence::absent : slots_[index].state; }
+  presence state_of(std::string_view name) const { return state_at(index_in_table(name)); }
   const slot& slot_of(std::string_view name, std::initializer_list<field_kind> kinds) const;
 
   const object_type* type_ = nullptr;

@@ -12,13 +12,13 @@ constexpr std::size_t overhead = 256;  // of an entry's parts, about
 const std::string* page_cache::find(const std::string& key, std::uint64_t version) {
   const auto* kept = pages_.find(key);
   if (kept == nullptr) return nullptr;
-  if (kept->version == version) return &kept->body;
-  forget(key, *kept);
+  if (kept->second.version == version) return &kept->second.body;
+  forget(key, kept->second);
   return nullptr;
 }
 
 void page_cache::keep(const std::string& key, std::uint64_t version, std::string body) {
-  if (const auto* former = pages_.find(key)) forget(key, *former);
+  if (const auto* former = pages_.find(key)) forget(key, former->second);
   const auto bytes = 2 * key.size() + body.size() + overhead;
   pages_.put(key, {version, std::move(body), bytes});
   bytes_ += bytes;

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "web/recently_used.hpp"
+#include "runtime/recently_used.hpp"
 
 namespace sb::web {
 

@@ -292,9 +292,9 @@ bool read_names(reader_state& state, reader_state::contents_reading& reading) {
 
 /// True when these were the last.
 bool read_open_orders(reader_state& state, reader_state::contents_reading& reading) {
-  auto orders = state.side.open_orders(reading.shard, reading.last_order, names_max);
-  if (!orders.empty()) reading.last_order = orders.back();
-  for (auto& order : orders) reading.work.entities.push_back(std::move(order.key));
+  const auto orders = state.side.open_orders(reading.shard, reading.last_order, names_max);
+  if (!orders.empty()) reading.last_order = orders.back().place;
+  for (const auto& order : orders) reading.work.entities.push_back(order_key(order.organization, order.place.id));
   return std::ssize(orders) < names_max;
 }
 

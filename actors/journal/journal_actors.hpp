@@ -15,6 +15,7 @@
 #include "actors/protocol/vitals.hpp"
 #include "runtime/journal_writer.hpp"
 #include "storage/journal.hpp"
+#include "storage/postgres/read_models.hpp"
 
 namespace sb {
 
@@ -53,17 +54,13 @@ struct writer_state {
 caf::behavior writer(caf::stateful_actor<writer_state>* self, node_services services, writer_settings settings,
                      journal_factory connect, append_observer observe);
 
-/// An order that was not closed when the projection saw it last.
-struct open_order {
-  entity_key key;
-  wall_ms created_at;
-};
 /// What the reader needs beyond the journal itself.
 struct read_side {
   std::function<std::unique_ptr<journal>()> connect;
   /// The open orders of a trade shard, oldest first: by created_at, then by id. Those behind `after` (none: from the
   /// first), at most `limit`.
-  std::function<std::vector<open_order>(shard_id, const std::optional<open_order>& after, std::int32_t limit)>
+  std::function<std::vector<postgres::open_order_row>(shard_id, const std::optional<postgres::order_cursor>& after,
+                                                      std::int32_t limit)>
       open_orders;
   /// A projection's durable cursor; the row up to which `open_orders` is right is that of "orders".
   std::function<std::int64_t(const std::string& projection, shard_id)> cursor;
@@ -84,8 +81,8 @@ struct reader_state {
     std::shared_ptr<stream_filter> streams = std::make_shared<stream_filter>();
     enum class part : std::uint8_t { cursor, open_orders, moved_since, names };
     part next = part::names;
-    stream_id last_stream;                 ///< names up to here are in `streams`
-    std::optional<open_order> last_order;  ///< open orders up to here are in `work`
+    stream_id last_stream;                             ///< names up to here are in `streams`
+    std::optional<postgres::order_cursor> last_order;  ///< open orders up to here are in `work`
     std::int64_t after_row = 0;  ///< the projection's cursor before the first open order was read, then rows up to here
   };
   node_services services;

@@ -5,8 +5,6 @@
 #include <utility>
 
 #include "actors/protocol/type_ids.hpp"
-#include "storage/event_codec.hpp"
-#include "storage/order_events.hpp"
 
 namespace sb {
 namespace {
@@ -15,35 +13,6 @@ using self_ptr = caf::stateful_actor<projection_state>*;
 constexpr std::int32_t rows_at_once = 1'000;
 constexpr std::int64_t rows_in_a_statement = 2'000;  ///< more or less: a shard is not torn apart
 constexpr const char* projection_name = "orders";
-
-/// An order's rows up to, not including, `before_version`: what the read model had seen of it at the cursor.
-order_state fold_order(const std::vector<journal_row>& rows, std::int64_t before_version) {
-  order_state order;
-  for (const auto& row : rows) {
-    if (row.version >= before_version) break;
-    std::string why;
-    const auto events = unpack(row.body, why);
-    if (!events) break;
-    for (const auto& event : *events) {
-      if (const auto fact = decode_order_event(event, why)) evolve(order, *fact, row.at);
-    }
-  }
-  return order;
-}
-
-/// At most as many as there are rows in a page or a commit.
-std::vector<order_state> load_orders(projection_state& state, const std::vector<order_wanted>& wanted) {
-  std::vector<stream_id> streams;
-  streams.reserve(wanted.size());
-  for (const auto& one : wanted) streams.push_back(stream_of(one.key));
-  const auto histories =
-      state.store->read_streams(shard_of(wanted.front().key), streams, state.settings.statement_deadline);
-  std::vector<order_state> orders;
-  orders.reserve(wanted.size());
-  for (std::size_t at = 0; at < wanted.size(); ++at)
-    orders.push_back(fold_order(histories.at(at).rows, wanted[at].before_version));
-  return orders;
-}
 
 std::map<position_key, position> load_account(projection_state& state, const position_owner& owner) {
   std::map<position_key, position> held;
@@ -326,7 +295,9 @@ caf::behavior projection_actor(self_ptr self, node_services services, projection
   state.vital = vitals{state.services.node + "/projection", "service"};
   state.core = std::make_unique<projection>(
       settings.utc_offset_minutes,
-      [self](const std::vector<order_wanted>& wanted) { return load_orders(self->state, wanted); },
+      [self](shard_id shard, const std::vector<stream_id>& streams) {
+        return self->state.store->read_streams(shard, streams, self->state.settings.statement_deadline);
+      },
       [self](const position_owner& owner) { return load_account(self->state, owner); });
   // What a former incarnation said of them is over.
   for (shard_id shard = shards_per_role; shard < shard_count; ++shard) tell(state.observe.out_of_sight, shard);

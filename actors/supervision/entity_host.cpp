@@ -119,10 +119,7 @@ void retire(self_ptr self) {
   auto& state = self->state;
   const auto& core = state.guest->core;
   const retire_told told{stream_of(core.key()), core.can_retire(), core.version() > 0};
-  if (told.retired) {
-    state.guest.reset();
-    state.board->set(*state.due, alarm_board::never);
-  }
+  if (told.retired) state.guest.reset();  // its line is free of alarms since it can
   self->send(state.shard, told);
 }
 

@@ -112,15 +112,7 @@ journal_row to_row(shard_id shard, const postgres::result& from, int row) {
 
 parameters append_parameters(std::span<const shard_append> parts) {
   std::size_t rows = 0;
-  std::size_t stream_bytes = 0;
-  std::size_t body_bytes = 0;
-  for (const auto& part : parts) {
-    rows += part.rows.size();
-    for (const auto& row : part.rows) {
-      stream_bytes += row.stream.size();
-      body_bytes += row.body.size();
-    }
-  }
+  for (const auto& part : parts) rows += part.rows.size();
   auto ids = array::of_int4(parts.size());
   auto epochs = array::of_int8(parts.size());
   auto heads_old = array::of_int8(parts.size());
@@ -128,12 +120,12 @@ parameters append_parameters(std::span<const shard_append> parts) {
   auto head_hashes = array::of_bytea(parts.size());
   auto shards = array::of_int4(rows);
   auto seqs = array::of_int8(rows);
-  auto streams = array::of_text(rows, stream_bytes);
+  auto streams = array::of_text(rows);
   auto versions = array::of_int8(rows);
   auto events = array::of_int4(rows);
   auto times = array::of_int8(rows);
   auto hashes = array::of_bytea(rows);
-  auto bodies = array::of_bytea(rows, body_bytes);
+  auto bodies = array::of_bytea(rows);
   for (const auto& part : parts) {
     ids.put4(part.shard);
     epochs.put8(part.epoch);

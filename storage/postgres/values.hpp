@@ -12,13 +12,11 @@ namespace sb::postgres {
 /// A one-dimensional array in PostgreSQL's binary form, built element by element.
 class array {
  public:
-  /// `count` and `bytes`, of all elements together, are only hints for the memory to reserve.
+  /// `count` is only a hint for the memory to reserve.
   static array of_int4(std::size_t count) { return array{23, count * 8}; }
   static array of_int8(std::size_t count) { return array{20, count * 12}; }
-  static array of_text(std::size_t count) { return of_text(count, count * 32); }
-  static array of_text(std::size_t count, std::size_t bytes) { return array{25, count * 4 + bytes}; }
-  static array of_bytea(std::size_t count) { return of_bytea(count, count * 32); }
-  static array of_bytea(std::size_t count, std::size_t bytes) { return array{17, count * 4 + bytes}; }
+  static array of_text(std::size_t count) { return array{25, count * 36}; }
+  static array of_bytea(std::size_t count) { return array{17, count * 36}; }
   static array of_bool(std::size_t count) { return array{16, count * 5}; }
 
   /// The element's width must be that of the array's type.

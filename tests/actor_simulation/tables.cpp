@@ -52,17 +52,19 @@ projection_tables tables::for_projection() {
 }
 
 void tables::give(read_side& side) {
-  side.open_orders = [this](shard_id shard, const std::optional<open_order>& after, std::int32_t limit) {
+  side.open_orders = [this](shard_id shard, const std::optional<postgres::order_cursor>& after, std::int32_t limit) {
     reach_();
     static const std::set<std::string> open{"pending_new", "new", "partially_filled", "unknown", "absent"};
-    const auto place = [](const open_order& order) { return std::tie(order.created_at, order.key.id); };
-    std::vector<open_order> page;
+    const auto before = [](const postgres::order_cursor& a, const postgres::order_cursor& b) {
+      return std::tie(a.created_at, a.id) < std::tie(b.created_at, b.id);
+    };
+    std::vector<postgres::open_order_row> page;
     for (const auto& [id, row] : orders_) {
-      open_order one{order_key(row.organization, id), row.created_at};
-      if (row.shard == shard && open.contains(row.state) && (!after || place(*after) < place(one)))
+      postgres::open_order_row one{row.organization, {row.created_at, id}};
+      if (row.shard == shard && open.contains(row.state) && (!after || before(*after, one.place)))
         page.push_back(std::move(one));
     }
-    std::sort(page.begin(), page.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+    std::sort(page.begin(), page.end(), [&](const auto& a, const auto& b) { return before(a.place, b.place); });
     if (std::ssize(page) > limit) page.resize(static_cast<std::size_t>(limit));
     return page;
   };

@@ -69,19 +69,19 @@ SCENARIO("a shard that looks finds who is due, each once, and when the next one 
 SCENARIO("a host is told whether its shard looks in time", "[host]") {
   board_and_hosts b;
   const auto host = b.a_host();
-  auto& cell = b.board.add(host);
-  CHECK_FALSE(b.board.set(cell, {now.value + 300}));  // nobody knows when it looks
-  CHECK(b.board.set(cell, alarm_board::never));
+  auto& line = b.board.add(host);
+  CHECK_FALSE(b.board.set(line, {now.value + 300}));  // nobody knows when it looks
+  CHECK(b.board.set(line, alarm_board::never));
   b.board.looks_at({now.value + 250});
-  CHECK(b.board.set(cell, {now.value + 300}));
-  CHECK(b.board.set(cell, {now.value + 150}));  // a little late
-  CHECK_FALSE(b.board.set(cell, {now.value + 149}));
+  CHECK(b.board.set(line, {now.value + 300}));
+  CHECK(b.board.set(line, {now.value + 150}));  // a little late
+  CHECK_FALSE(b.board.set(line, {now.value + 149}));
 
   WHEN("the shard is looking, and has not said when it does again") {
     bool in_time = true;
-    b.board.look({now.value + 250}, [&](const caf::actor&) { in_time = b.board.set(cell, {now.value + 900}); });
+    b.board.look({now.value + 250}, [&](const caf::actor&) { in_time = b.board.set(line, {now.value + 900}); });
     CHECK_FALSE(in_time);
-    CHECK_FALSE(b.board.set(cell, {now.value + 900}));
+    CHECK_FALSE(b.board.set(line, {now.value + 900}));
   }
 }
 

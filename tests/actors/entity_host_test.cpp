@@ -83,10 +83,10 @@ struct host_and_shard : quiet_system {
     run();
   }
   /// As an answer comes, by the routes.
-  void answer(const order_id& order, std::uint64_t place) {
+  void answer(const order_id& order, std::uint64_t number) {
     envelope head;
     head.to = order_key({7}, order);
-    head.to_host = place;
+    head.to_host = number;
     services.routes->send(head, get_order{});
     run();
   }
@@ -209,8 +209,8 @@ SCENARIO("a time that was told and put off does not keep a later one from being 
 
 SCENARIO("an answer goes straight to the host that asked, and by the shard where its entity is not there", "[host]") {
   host_and_shard h;
-  constexpr std::uint64_t place = 1;  // the first host of this table
-  h.answer("ORD1", place);
+  constexpr std::uint64_t number = 1;  // the first host of this table
+  h.answer("ORD1", number);
   CHECK(h.entity_of_it->handled == 1);
   CHECK(h.passed_on.empty());
 
@@ -228,7 +228,7 @@ SCENARIO("an answer goes straight to the host that asked, and by the shard where
   }
   h.run();
   const auto handled = h.entity_of_it->handled;
-  h.answer(because == why::another_entity ? "ORD0" : "ORD1", because == why::no_such_host ? place + 1 : place);
+  h.answer(because == why::another_entity ? "ORD0" : "ORD1", because == why::no_such_host ? number + 1 : number);
   CHECK(h.passed_on.size() == 1);
   CHECK(h.entity_of_it->handled == handled);
 }

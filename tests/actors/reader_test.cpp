@@ -30,19 +30,19 @@ struct archive : quiet_system {
   std::shared_ptr<memory_store> store = std::make_shared<memory_store>();
   journal_watch watch;
   std::set<std::pair<wall_ms, order_id>> open;  ///< by when they were created, two in each millisecond
-  std::function<void(const std::optional<open_order>& after)> before_open;
+  std::function<void(const std::optional<postgres::order_cursor>& after)> before_open;
   caf::actor reading;
 
   archive() {
     fill();
     read_side side;
     side.connect = [this]() -> std::unique_ptr<journal> { return std::make_unique<watched_journal>(store, watch); };
-    side.open_orders = [this](shard_id, const std::optional<open_order>& after, std::int32_t limit) {
+    side.open_orders = [this](shard_id, const std::optional<postgres::order_cursor>& after, std::int32_t limit) {
       if (before_open) before_open(after);
-      std::vector<open_order> page;
-      for (auto next = after ? open.upper_bound({after->created_at, after->key.id}) : open.begin();
+      std::vector<postgres::open_order_row> page;
+      for (auto next = after ? open.upper_bound({after->created_at, after->id}) : open.begin();
            next != open.end() && std::ssize(page) < limit; ++next)
-        page.push_back({order_key(organization, next->second), next->first});
+        page.push_back({organization, {next->first, next->second}});
       return page;
     };
     side.cursor = [](const std::string&, shard_id) { return std::int64_t{orders_stored - orders_moved}; };
@@ -131,7 +131,7 @@ SCENARIO("every shard learns its open work before any of them its streams") {
   bool named = false;
   a.watch.before_names = [&](const stream_id&) { named = true; };
   bool early = false;
-  a.before_open = [&](const std::optional<open_order>&) { early = early || named; };
+  a.before_open = [&](const std::optional<postgres::order_cursor>&) { early = early || named; };
   for (const auto shard : {a.shard, a.shard + 1, a.shard + 2}) me->send(a.reading, contents_ask{shard});
   a.run();
   CHECK(hear(me).kinds == kinds{"work", "work", "work", "streams", "streams", "streams"});
@@ -154,8 +154,8 @@ SCENARIO("a user shard has its risk books woken") {
 SCENARIO("a page of open orders that cannot be read is asked for again, and none before it") {
   archive a;
   std::vector<std::pair<wall_ms, order_id>> asked;
-  a.before_open = [&](const std::optional<open_order>& after) {
-    asked.emplace_back(after ? after->created_at : wall_ms{}, after ? after->key.id : order_id{});
+  a.before_open = [&](const std::optional<postgres::order_cursor>& after) {
+    asked.emplace_back(after ? after->created_at : wall_ms{}, after ? after->id : order_id{});
     if (asked.size() == 2) throw storage_unavailable{"no answer within the deadline"};
   };
   caf::scoped_actor me{a.system};
@@ -212,7 +212,7 @@ SCENARIO("a page that can never be read keeps neither other shards nor what is t
   if (names) a.watch.before_names = [&](const stream_id&) { never(); };
   int failed = 0;
   if (!names) {
-    a.before_open = [&](const std::optional<open_order>& after) {
+    a.before_open = [&](const std::optional<postgres::order_cursor>& after) {
       if (!after && failed++ % 2 == 0) never();  // of the two shards the first
     };
   }

@@ -63,8 +63,8 @@ virtual_node::virtual_node()
       });
   read_side reading;
   reading.connect = [this]() -> std::unique_ptr<journal> { return std::make_unique<memory_journal>(store_); };
-  reading.open_orders = [](shard_id, const std::optional<open_order>&, std::int32_t) {
-    return std::vector<open_order>{};
+  reading.open_orders = [](shard_id, const std::optional<postgres::order_cursor>&, std::int32_t) {
+    return std::vector<postgres::open_order_row>{};
   };
   reading.cursor = [](const std::string&, shard_id) { return std::int64_t{0}; };
   reading.save_cursor = [](const std::string&, shard_id, std::int64_t) {};

@@ -64,15 +64,19 @@ struct desk {
     for (const auto& held : batch.positions) positions[held.key] = held.held;
   }
   projection made(projection_bounds bounds = {}) {
-    return projection{330, [this](const std::vector<order_wanted>& wanted) { return stored(wanted); },
-                      [this](const position_owner& owner) { return held_by(owner); }, bounds};
+    return projection{
+        330, [this](shard_id shard, const std::vector<stream_id>& streams) { return histories(shard, streams); },
+        [this](const position_owner& owner) { return held_by(owner); }, bounds};
   }
-  std::vector<order_state> stored(const std::vector<order_wanted>& wanted) {
+  /// All that is stored, also what the projection has not seen yet.
+  std::vector<stream_history> histories(shard_id shard, const std::vector<stream_id>& streams) {
     ++loads;
-    std::vector<order_state> found;
-    for (const auto& one : wanted) {
-      found.push_back(orders[one.key.id]);
-      CHECK(found.back().version == one.before_version - 1);
+    std::vector<stream_history> found;
+    for (const auto& stream : streams) {
+      auto& history = found.emplace_back(stream_history{stream, std::nullopt, {}});
+      for (const auto& row : rows) {
+        if (row.shard == shard && row.stream == stream) history.rows.push_back(row);
+      }
     }
     return found;
   }
@@ -92,9 +96,26 @@ struct desk {
   int loads = 0;
 };
 
-std::vector<order_state> no_orders(const std::vector<order_wanted>& wanted) {
-  return std::vector<order_state>(wanted.size());
+std::vector<stream_history> no_histories(shard_id, const std::vector<stream_id>& streams) {
+  return std::vector<stream_history>(streams.size());
 }
+
+/// An organization of another shard than the desk's, and its trade shard.
+struct neighbour {
+  neighbour() {
+    while (shard_of(shard_role::trade, id) == trade_shard) ++id.value;
+    shard = shard_of(shard_role::trade, id);
+  }
+  /// The desk's only row is of this one's.
+  void owns_row_of(desk& from, const order_id& order) const {
+    auto& row = from.rows.front();
+    row.shard = shard;
+    row.stream = stream_of(order_key(id, order));
+  }
+
+  organization_id id{8};
+  shard_id shard = 0;
+};
 
 const position_key sbin{{organization, {10}}, "NSE", "SBIN", product_type::intraday};
 
@@ -204,6 +225,27 @@ SCENARIO("of a row that cannot be read to its end nothing is folded") {
   CHECK(batch.orders.front().seq == 1);
 }
 
+SCENARIO("a row that cannot be read is left out, whether its order was kept or is loaded") {
+  const auto kept = GENERATE(std::size_t{0}, std::size_t{1});
+  CAPTURE(kept);
+  desk d;
+  auto p = d.made({100, kept});
+  p.follow(trade_shard, 0);
+  d.happened("O1", {request()});
+  d.happened("O1", {fill("F1", 10)});
+  d.rows.back().body = "[";
+  d.happened("O1", {order_accepted{"B1"}, fill("F2", 20)});
+  REQUIRE(p.fold(trade_shard, d.rows));
+  d.save(p.take(trade_shard));
+  d.happened("O1", {fill("F3", 5)});
+  REQUIRE(p.fold(trade_shard, d.after(3)));
+  d.save(p.take(trade_shard));
+  CHECK(d.loads == (kept == 0 ? 1 : 0));
+  CHECK(d.orders["O1"].filled_quantity == 25);
+  CHECK(d.orders["O1"].broker_order_id == "B1");
+  CHECK(d.positions[sbin].net_quantity == 25);
+}
+
 SCENARIO("an order behind a gap is not loaded") {
   desk d;
   d.happened("O1", {request()});
@@ -252,7 +294,7 @@ SCENARIO("accounts that were not filled lately leave memory and are loaded again
   };
   std::vector<std::int64_t> loaded;
   projection p{330,
-               no_orders,
+               no_histories,
                [&](const position_owner& owner) {
                  loaded.push_back(owner.account.value);
                  return d.held_by(owner);
@@ -287,7 +329,7 @@ SCENARIO("accounts that were not filled lately leave memory and are loaded again
 SCENARIO("an account is read once, whatever it trades") {
   desk d;
   int loads = 0;
-  projection p{330, no_orders, [&](const position_owner& owner) {
+  projection p{330, no_histories, [&](const position_owner& owner) {
                  ++loads;
                  return d.held_by(owner);
                }};
@@ -307,7 +349,7 @@ SCENARIO("an account is read once, whatever it trades") {
 SCENARIO("what is dropped with its shard does not count as kept") {
   desk d;
   d.happened("O1", {request(), fill("F1", 10)});
-  projection p{330, no_orders, [](const position_owner&) { return std::map<position_key, position>{}; }, {2}};
+  projection p{330, no_histories, [](const position_owner&) { return std::map<position_key, position>{}; }, {2}};
   p.follow(trade_shard, 0);
   REQUIRE(p.fold(trade_shard, d.rows));
   p.drop(trade_shard);
@@ -321,20 +363,16 @@ SCENARIO("what is dropped with its shard does not count as kept") {
 SCENARIO("an account that has changed stays until its own shard is taken") {
   desk here;
   desk there;
-  organization_id neighbour{8};
-  while (shard_of(shard_role::trade, neighbour) == trade_shard) ++neighbour.value;
-  const auto other_shard = shard_of(shard_role::trade, neighbour);
+  const neighbour other;
   here.happened("O1", {request(), fill("F1", 10)});
   there.happened("O2", {request(), fill("F2", 20)});
-  auto& row = there.rows.front();
-  row.shard = other_shard;
-  row.stream = stream_of(order_key(neighbour, "O2"));
-  projection p{330, no_orders, [](const position_owner&) { return std::map<position_key, position>{}; }, {0}};
+  other.owns_row_of(there, "O2");
+  projection p{330, no_histories, [](const position_owner&) { return std::map<position_key, position>{}; }, {0}};
   p.follow(trade_shard, 0);
-  p.follow(other_shard, 0);
+  p.follow(other.shard, 0);
   REQUIRE(p.fold(trade_shard, here.rows));
-  REQUIRE(p.fold(other_shard, there.rows));
-  there.save(p.take(other_shard));
+  REQUIRE(p.fold(other.shard, there.rows));
+  there.save(p.take(other.shard));
   here.save(p.take(trade_shard));
   CHECK(here.positions[sbin].net_quantity == 10);
   CHECK(p.accounts_kept() == 0);
@@ -384,20 +422,16 @@ SCENARIO(
 SCENARIO("an order that has changed stays until its own shard is taken") {
   desk here;
   desk there;
-  organization_id neighbour{8};
-  while (shard_of(shard_role::trade, neighbour) == trade_shard) ++neighbour.value;
-  const auto other_shard = shard_of(shard_role::trade, neighbour);
+  const neighbour other;
   here.happened("O1", {request()});
   there.happened("O2", {request()});
-  auto& row = there.rows.front();
-  row.shard = other_shard;
-  row.stream = stream_of(order_key(neighbour, "O2"));
+  other.owns_row_of(there, "O2");
   auto p = here.made({100, 0});
   p.follow(trade_shard, 0);
-  p.follow(other_shard, 0);
+  p.follow(other.shard, 0);
   REQUIRE(p.fold(trade_shard, here.rows));
-  REQUIRE(p.fold(other_shard, there.rows));
-  there.save(p.take(other_shard));
+  REQUIRE(p.fold(other.shard, there.rows));
+  there.save(p.take(other.shard));
   CHECK(there.orders.contains("O2"));
   here.save(p.take(trade_shard));
   CHECK(here.orders.contains("O1"));

@@ -31,7 +31,10 @@ void node::start() {
   settlement_ = std::make_unique<settlement>(utc_offset_minutes, static_cast<std::size_t>(world_.chance.between(1, 20)),
                                              static_cast<std::size_t>(world_.chance.between(5, 200)), 2'000);
   projection_ = std::make_unique<projection>(
-      utc_offset_minutes, [this](const std::vector<order_wanted>& wanted) { return orders_before(wanted); },
+      utc_offset_minutes,
+      [this](shard_id id, const std::vector<stream_id>& streams) {
+        return world_.db.store().read_streams(id, streams, {});
+      },
       [this](const position_owner& owner) { return world_.db.models.held_by(owner); },
       projection_bounds{static_cast<std::size_t>(world_.chance.between(1, 10)),
                         static_cast<std::size_t>(world_.chance.between(0, 20))});

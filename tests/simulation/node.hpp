@@ -142,7 +142,6 @@ class node {
   void stop_projecting(shard_id id);
   void look_for_gaps();
   void write_projections();
-  std::vector<order_state> orders_before(const std::vector<order_wanted>& wanted);
 
   world& world_;
   std::size_t number_;

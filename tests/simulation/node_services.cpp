@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "storage/event_codec.hpp"
-#include "storage/order_events.hpp"
 #include "tests/simulation/node.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -300,22 +298,6 @@ void node::write_projections() {
       unsaved_.erase(id);
     }
   }
-}
-
-/// What the read model had seen of these orders at its cursor.
-std::vector<order_state> node::orders_before(const std::vector<order_wanted>& wanted) {
-  std::vector<order_state> orders;
-  for (const auto& one : wanted) {
-    auto& order = orders.emplace_back();
-    const auto histories = world_.db.store().read_streams(shard_of(one.key), {stream_of(one.key)}, {});
-    for (const auto& row : histories.front().rows) {
-      if (row.version >= one.before_version) break;
-      std::string why;
-      const auto events = unpack(row.body, why);
-      for (const auto& event : *events) evolve(order, *decode_order_event(event, why), row.at);
-    }
-  }
-  return orders;
 }
 
 }  // namespace sb::simulation

@@ -15,6 +15,20 @@ const node_identity self{"node-a", 7};
 
 postgres::instant soon() { return postgres::from_now(generous); }
 
+/// `count` orders of twenty organizations and a hundred users, three in each millisecond; n is an order's number.
+std::string store_orders(int count, const std::string& state) {
+  return R"(
+    insert into orders (order_id, organization, user_id, account_id, client_order_id, exchange, symbol, side, order_type,
+      product_type, validity, quantity, price, state, cancel_requested, broker_order_id, filled_quantity, average_price,
+      reason, version, created_at, updated_at, trading_day, shard, seq)
+    select 'ORD' || n, n % 20, n % 100, n % 100, 'c' || n, 'NSE', 'TCS', 'BUY', 'LIMIT', 'INTRADAY', 'DAY', 1, 1,
+      )" +
+         state +
+         R"(, false, '', 1, 1, '', 2, n / 3, n, 20000, 64, n
+    from generate_series(1, )" +
+         std::to_string(count) + ") n;";
+}
+
 }  // namespace
 
 TEST_CASE("migrations run once, in order, and by one node at a time", "[migrations]") {
@@ -61,13 +75,8 @@ TEST_CASE("columns by which no query chooses are analyzed for nothing", "[migrat
   view.run(R"(
     insert into journal (shard, seq, version, at, epoch, events, hash, stream, body)
     select 64, n, 1, n, 1, 1, decode(repeat('00', 32), 'hex'), '7/order/ORD' || n, '[]' from generate_series(1, 200) n;
-    insert into orders (order_id, organization, user_id, account_id, client_order_id, exchange, symbol, side, order_type,
-      product_type, validity, quantity, price, state, cancel_requested, broker_order_id, filled_quantity, average_price,
-      reason, version, created_at, updated_at, trading_day, shard, seq)
-    select 'ORD' || n, n % 20, n % 100, n % 100, 'c' || n, 'NSE', 'TCS', 'BUY', 'LIMIT', 'INTRADAY', 'DAY', 1, 1, 'new',
-      false, '', 1, 1, '', 2, n / 3, n, 20000, 64, n
-    from generate_series(1, 200) n;
-    analyze journal, orders)");
+    )" + store_orders(200, "'new'") +
+           "analyze journal, orders");
   CHECK(view.number("of_journal", "select count(*) from pg_stats where tablename = 'journal'") == 0);
   CHECK(view.number("of_orders", R"(
     select count(*) from pg_stats where tablename = 'orders' and attname in (
@@ -87,13 +96,8 @@ TEST_CASE("a full table gets its later indexes, and a page is read along them", 
     create index orders_open_in_order on orders (shard, order_id)
       where state in ('pending_new', 'new', 'partially_filled', 'unknown');
     drop statistics orders_of_account_are_of_organization;
-    delete from schema_migration where version >= 7;
-    insert into orders (order_id, organization, user_id, account_id, client_order_id, exchange, symbol, side, order_type,
-      product_type, validity, quantity, price, state, cancel_requested, broker_order_id, filled_quantity, average_price,
-      reason, version, created_at, updated_at, trading_day, shard, seq)
-    select 'ORD' || n, n % 20, n % 100, n % 100, 'c' || n, 'NSE', 'TCS', 'BUY', 'LIMIT', 'INTRADAY', 'DAY', 1, 1,
-      case when n % 500 = 0 then 'absent' else 'new' end, false, '', 1, 1, '', 2, n / 3, n, 20000, 64, n
-    from generate_series(1, 20000) n)");
+    delete from schema_migration where version >= 7;)" +
+           store_orders(20'000, "case when n % 500 = 0 then 'absent' else 'new' end"));
   postgres::connection database{world.conninfo(), self, postgres::plans::custom};
   CHECK(postgres::migrate(database, soon()) == 4);
   view.run("analyze orders");

@@ -9,7 +9,7 @@ token_cache::token_cache(std::size_t entries_max) : entries_max_(std::max<std::s
 std::shared_ptr<const verified_token> token_cache::find(const sha256_digest& digest, wall_ms now) {
   const auto* found = tokens_.find(digest);
   if (found == nullptr) return nullptr;
-  if (now < (*found)->good_until) return *found;
+  if (now < found->second->good_until) return found->second;
   tokens_.erase(digest);
   return nullptr;
 }

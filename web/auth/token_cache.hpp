@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "domain/ids.hpp"
+#include "runtime/recently_used.hpp"
 #include "web/auth/digest.hpp"
 #include "web/auth/token_verifier.hpp"
-#include "web/recently_used.hpp"
 
 namespace sb::web {
 
