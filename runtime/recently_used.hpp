@@ -3,7 +3,8 @@
 #include <functional>
 #include <iterator>
 #include <list>
-#include <unordered_map>
+#include <stdexcept>
+#include <unordered_set>
 #include <utility>
 
 namespace sb {
@@ -23,12 +24,20 @@ class recently_used {
   entry* find(const Key& key) {
     const auto found = by_key_.find(key);
     if (found == by_key_.end()) return nullptr;
-    by_use_.splice(by_use_.begin(), by_use_, found->second);
-    return &*found->second;
+    by_use_.splice(by_use_.begin(), by_use_, *found);
+    return &**found;
   }
-  /// These two are no use of it.
+  /// These three are no use of it.
+  entry* peek(const Key& key) {
+    const auto found = by_key_.find(key);
+    return found == by_key_.end() ? nullptr : &**found;
+  }
   bool contains(const Key& key) const { return by_key_.contains(key); }
-  const Value& at(const Key& key) const { return by_key_.at(key)->second; }
+  const Value& at(const Key& key) const {
+    const auto found = by_key_.find(key);
+    if (found == by_key_.end()) throw std::out_of_range("recently_used::at");
+    return (*found)->second;
+  }
   /// In the place of a former one, or beside the others. Counts as a use.
   entry& put(const Key& key, Value value) {
     if (auto* former = find(key)) {
@@ -36,14 +45,15 @@ class recently_used {
       return *former;
     }
     by_use_.emplace_front(key, std::move(value));
-    by_key_.emplace(key, by_use_.begin());
+    by_key_.insert(by_use_.begin());
     return by_use_.front();
   }
   void erase(const Key& key) {
     const auto found = by_key_.find(key);
     if (found == by_key_.end()) return;
-    by_use_.erase(found->second);
+    const auto at = *found;
     by_key_.erase(found);
+    by_use_.erase(at);
   }
   /// Those that `drop(const entry&)` is true of.
   template <class Drop>
@@ -51,27 +61,43 @@ class recently_used {
     for (auto at = by_use_.begin(); at != by_use_.end();) {
       const auto one = at++;
       if (!drop(std::as_const(*one))) continue;
-      by_key_.erase(one->first);
+      by_key_.erase(one);
       by_use_.erase(one);
     }
   }
   /// Of these two: not of an empty one.
   const entry& oldest() const { return by_use_.back(); }
   Value take_oldest() {
-    auto oldest = std::move(by_use_.back());
-    by_key_.erase(oldest.first);
+    auto oldest = std::move(by_use_.back().second);
+    by_key_.erase(std::prev(by_use_.end()));
     by_use_.pop_back();
-    return std::move(oldest.second);
+    return oldest;
   }
   std::size_t size() const { return by_key_.size(); }
+  /// From the one used last to the oldest.
+  auto begin() const { return by_use_.begin(); }
+  auto end() const { return by_use_.end(); }
   void clear() {
     by_key_.clear();
     by_use_.clear();
   }
 
  private:
+  using place = typename std::list<entry>::iterator;
+  static const Key& key_of(const Key& key) { return key; }
+  static const Key& key_of(place at) { return at->first; }
+  /// Not noexcept: then the set of libstdc++ keeps the hashes, and does not go to the entries for them.
+  struct hash_of_key {
+    using is_transparent = void;
+    std::size_t operator()(const auto& one) const { return Hash{}(key_of(one)); }
+  };
+  struct same_key {
+    using is_transparent = void;
+    bool operator()(const auto& one, const auto& other) const { return key_of(one) == key_of(other); }
+  };
+
   std::list<entry> by_use_;  ///< the one used last in front
-  std::unordered_map<Key, typename std::list<entry>::iterator, Hash> by_key_;
+  std::unordered_set<place, hash_of_key, same_key> by_key_;
 };
 
 }  // namespace sb

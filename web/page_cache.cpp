@@ -19,7 +19,7 @@ const std::string* page_cache::find(const std::string& key, std::uint64_t versio
 
 void page_cache::keep(const std::string& key, std::uint64_t version, std::string body) {
   if (const auto* former = pages_.find(key)) forget(key, former->second);
-  const auto bytes = 2 * key.size() + body.size() + overhead;
+  const auto bytes = key.size() + body.size() + overhead;
   pages_.put(key, {version, std::move(body), bytes});
   bytes_ += bytes;
   while (bytes_ > bytes_max_) bytes_ -= pages_.take_oldest().bytes;

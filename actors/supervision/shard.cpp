@@ -9,36 +9,56 @@
 namespace sb {
 
 shard_state::~shard_state() {
-  for (auto& [stream, entry] : slots) {
-    services.count(entry.key.kind, -1);
-    if (entry.host) caf::anon_send_exit(entry.host, caf::exit_reason::user_shutdown);
+  for (const auto* here : {&orders, &others}) {
+    for (const auto& [stream, entry] : *here) {
+      services.count(entry.key.kind, -1);
+      if (entry.host) caf::anon_send_exit(entry.host, caf::exit_reason::user_shutdown);
+    }
   }
   for (const auto& host : vacant) caf::anon_send_exit(host, caf::exit_reason::user_shutdown);
+}
+
+shard_state::residents::entry* shard_state::find(const stream_id& stream) {
+  auto* found = orders.peek(stream);
+  return found != nullptr ? found : others.peek(stream);
 }
 
 namespace {
 
 using self_ptr = caf::stateful_actor<shard_state>*;
 using phase = shard_state::phase;
+using residents = shard_state::residents;
 
 constexpr std::int64_t soon_ms = 50;
 constexpr std::int64_t alarm_slack_ms = 100;
-constexpr std::int64_t idle_check_ms = 1'000;
-constexpr std::int64_t busy_look_ms = 250;  // shorter than what an order's first alarm is set for
+constexpr std::int64_t idle_look_ms = 1'000;
+constexpr std::int64_t busy_look_ms = 250;     // shorter than what an order's first alarm is set for
+constexpr std::int64_t retire_slack_ms = 100;  // those that were idle long enough meanwhile retire together
+constexpr std::size_t retire_max = 2'048;      // of a kind with one tick: others wait behind what they take
 constexpr std::int64_t tick_late_ms = 1'000;
 constexpr std::int64_t tick_slack_ms = 10;  // two clocks, rounded to milliseconds
 constexpr std::size_t early_max = 1'024;
 constexpr std::size_t vacant_max = 1'024;
 
+/// When the one that was spoken to longest ago has been idle for long enough.
+std::int64_t idle_at(const residents& here, std::int64_t idle_ms) {
+  return here.size() == 0 ? std::numeric_limits<std::int64_t>::max() : here.oldest().second.used.value + idle_ms;
+}
+
 /// Makes sure that a tick comes when the next thing is due: at the first alarm, or a little later if it is not due yet,
-/// so that one tick has many, else each second to see who is idle. A tick that is set already and comes early enough is
-/// enough. What was said to an entity may have set an alarm: then the next look is soon.
+/// and when somebody is to retire, but no sooner than in 100 ms, so that one tick has many; else each second. A tick
+/// that is set already and comes early enough is enough. What was said to an entity may have set an alarm: then the
+/// next look is soon.
 void keep_ticking(self_ptr self, bool said = false) {
   auto& state = self->state;
   const auto now = state.services.clock().boot.value;
   auto due = std::numeric_limits<std::int64_t>::max();
-  if (!state.slots.empty() || !state.retired.empty() || !state.vacant.empty())
-    due = now + (said ? busy_look_ms : idle_check_ms);
+  if (state.orders.size() + state.others.size() + state.retired.size() + state.vacant.size() > 0) {
+    due = now + (said ? busy_look_ms : idle_look_ms);
+    const auto idle =
+        std::min(idle_at(state.orders, state.rules.idle_order_ms), idle_at(state.others, state.rules.idle_other_ms));
+    due = std::min(due, std::max(idle, now + retire_slack_ms));
+  }
   if (state.first_alarm != alarm_board::never) {
     const auto first = state.first_alarm.value;
     due = std::min(due, first <= now ? now + soon_ms : std::max(first, now + alarm_slack_ms));
@@ -100,9 +120,9 @@ bool may_be_stored(const shard_state& state, const stream_id& stream) {
 
 /// A new incarnation. The caller has made sure that nothing of the former one can still be stored, and has the history
 /// read if this says that there may be one.
-bool begin(self_ptr self, shard_state::slot& entry, predecessor former) {
+bool begin(self_ptr self, residents::entry& one, predecessor former) {
   auto& state = self->state;
-  const auto stream = stream_of(entry.key);
+  auto& [stream, entry] = one;
   begin_entity begin;
   begin.key = entry.key;
   begin.incarnation = entry.incarnation = state.services.next_incarnation();
@@ -119,40 +139,42 @@ bool begin(self_ptr self, shard_state::slot& entry, predecessor former) {
   return stored;
 }
 
-void ask_history(self_ptr self, const shard_state::slot& entry) {
-  self->send(self->state.services.reader,
-             history_ask{self->state.number, stream_of(entry.key), entry.host, entry.incarnation});
+void ask_history(self_ptr self, const residents::entry& one) {
+  const auto& [stream, entry] = one;
+  self->send(self->state.services.reader, history_ask{self->state.number, stream, entry.host, entry.incarnation});
 }
 
-void spawn_entity(self_ptr self, shard_state::slot& entry, predecessor former) {
-  if (begin(self, entry, former)) ask_history(self, entry);
+void spawn_entity(self_ptr self, residents::entry& one, predecessor former) {
+  if (begin(self, one, former)) ask_history(self, one);
 }
 
 void pass_held(self_ptr self, shard_state::slot& entry) {
   for (auto& content : std::exchange(entry.held, {})) self->send(entry.host, std::move(content));
 }
 
-void take_place(self_ptr self, shard_state::slot& entry, const entity_key& key) {
-  entry.key = key;
-  entry.used = self->state.services.clock().boot;
+residents::entry& take_place(self_ptr self, const stream_id& stream, const entity_key& key) {
+  auto& one = self->state.of_kind(key.kind).put(stream, {});
+  one.second.key = key;
+  one.second.used = self->state.services.clock().boot;
   self->state.services.count(key.kind, 1);
+  return one;
 }
 
 shard_state::slot& slot_of(self_ptr self, const entity_key& key) {
   auto& state = self->state;
-  auto [found, fresh] = state.slots.try_emplace(stream_of(key));
-  auto& entry = found->second;
-  if (fresh) {
-    take_place(self, entry, key);
-    const bool missed = !state.inherited || state.inherited->erase(found->first) > 0;
-    spawn_entity(self, entry, missed ? predecessor::lost : predecessor::retired);
+  const auto stream = stream_of(key);
+  auto* one = state.of_kind(key.kind).find(stream);
+  if (one == nullptr) {
+    one = &take_place(self, stream, key);
+    const bool missed = !state.inherited || state.inherited->erase(stream) > 0;
+    spawn_entity(self, *one, missed ? predecessor::lost : predecessor::retired);
   } else {
-    entry.used = state.services.clock().boot;
+    one->second.used = state.services.clock().boot;
     // It is begun by whichever history comes first.
-    if (state.group.erase(found->first) > 0 && entry.is == phase::live) ask_history(self, entry);
+    if (state.group.erase(stream) > 0 && one->second.is == phase::live) ask_history(self, *one);
   }
   keep_ticking(self, true);
-  return entry;
+  return one->second;
 }
 
 void route(self_ptr self, caf::message content) {
@@ -184,10 +206,9 @@ void wake_group(self_ptr self) {
   state.group.clear();
   while (state.group.size() < state.rules.waking_max && !state.inherited->empty()) {
     const auto stream = std::move(state.inherited->extract(state.inherited->begin()).value());
-    auto& entry = state.slots[stream];
-    take_place(self, entry, key_of(stream).value());
-    begin(self, entry, predecessor::lost);  // stored, as open_work_told said of each
-    ask.histories.push_back({state.number, stream, entry.host, entry.incarnation});
+    auto& one = take_place(self, stream, key_of(stream).value());
+    begin(self, one, predecessor::lost);  // stored, as open_work_told said of each
+    ask.histories.push_back({state.number, stream, one.second.host, one.second.incarnation});
     state.group.insert(stream);
   }
   if (!ask.histories.empty()) self->send(state.services.reader, std::move(ask));
@@ -202,20 +223,21 @@ void start_work(self_ptr self) {
 }
 
 /// It has said its last: what it sent before is resolved, then it is replayed.
-void replay_behind_barrier(self_ptr self, shard_state::slot& entry) {
+void replay_behind_barrier(self_ptr self, residents::entry& one) {
+  auto& [stream, entry] = one;
   self->send(entry.host, end_entity{});
   entry.host = nullptr;
   entry.is = phase::fencing;
-  self->send(self->state.services.writer, barrier_ask{self->state.number, stream_of(entry.key)});
+  self->send(self->state.services.writer, barrier_ask{self->state.number, stream});
 }
 
 void failed(self_ptr self, const entity_failed& in) {
   auto& state = self->state;
-  const auto found = state.slots.find(in.stream);
-  if (found == state.slots.end()) return;
+  auto* found = state.find(in.stream);
+  if (found == nullptr) return;
   auto& entry = found->second;
   if (!entry.host) return;  // said already, by the entity itself or by its end
-  if (entry.restart_asked) return replay_behind_barrier(self, entry);
+  if (entry.restart_asked) return replay_behind_barrier(self, *found);
   const auto now = state.services.clock();
   ++state.failures;
   state.last_failure = in.stream + ": " + in.why;
@@ -232,7 +254,7 @@ void failed(self_ptr self, const entity_failed& in) {
     }
     return;
   }
-  replay_behind_barrier(self, entry);
+  replay_behind_barrier(self, *found);
 }
 
 void fire_alarms(self_ptr self, boot_ms now) {
@@ -243,18 +265,17 @@ void fire_alarms(self_ptr self, boot_ms now) {
 void forget_retired(self_ptr self) {
   auto& state = self->state;
   auto streams = std::exchange(state.retired, {});
-  std::erase_if(streams, [&](const stream_id& stream) { return state.slots.contains(stream); });  // is back
+  std::erase_if(streams, [&](const stream_id& stream) { return state.find(stream) != nullptr; });  // is back
   if (!streams.empty()) self->send(state.services.writer, forget_ask{state.number, std::move(streams)});
 }
 
-void retire_idle(self_ptr self, boot_ms now) {
-  auto& state = self->state;
-  for (auto& [stream, entry] : state.slots) {
-    if (entry.is != phase::live) continue;
-    const auto idle = entry.key.kind == entity_kind::order ? state.rules.idle_order_ms : state.rules.idle_other_ms;
-    if (now.value - entry.used.value < idle) continue;
-    entry.is = phase::leaving;
+/// Who cannot retire, or is not live, has as long again.
+void retire_idle(self_ptr self, residents& here, std::int64_t idle_ms, boot_ms now) {
+  for (auto left = std::min(here.size(), retire_max); left > 0 && idle_at(here, idle_ms) <= now.value; --left) {
+    auto& entry = here.find(here.oldest().first)->second;
     entry.used = now;
+    if (entry.is != phase::live) continue;
+    entry.is = phase::leaving;
     self->send(entry.host, retire_ask{});
   }
 }
@@ -262,7 +283,7 @@ void retire_idle(self_ptr self, boot_ms now) {
 tree_node describe(self_ptr self, const tree_ask& ask) {
   auto& state = self->state;
   auto node = state.vital.describe(self, ask, state.services.clock().boot);
-  node.children_count = static_cast<std::int64_t>(state.slots.size());
+  node.children_count = static_cast<std::int64_t>(state.orders.size() + state.others.size());
   node.failure = state.last_failure;
   node.failed_at = state.failed_at;
   if (!state.open()) node.state = "restarting";
@@ -285,8 +306,8 @@ bool restart_entity(self_ptr self, const std::string& id) {
   const auto prefix = state.vital.id() + "/";
   if (!id.starts_with(prefix)) return false;
   const auto stream = id.substr(prefix.size());
-  const auto found = state.slots.find(stream);
-  if (found == state.slots.end()) return false;
+  auto* found = state.find(stream);
+  if (found == nullptr) return false;
   state.crashes.forget(stream);
   state.parked_because.erase(stream);
   state.services.log(severity::warning, state.vital.id(), "entity " + stream + " is restarted by an operator");
@@ -329,8 +350,10 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
   self->set_down_handler([self](const caf::down_msg& down) {
     if (!down.reason) return;  // at our word
     if (std::erase(self->state.vacant, down.source) > 0) return;
-    for (const auto& [stream, entry] : self->state.slots) {
-      if (entry.host == down.source) return failed(self, {stream, "its actor ended: " + caf::to_string(down.reason)});
+    for (const auto* here : {&self->state.orders, &self->state.others}) {
+      for (const auto& [stream, entry] : *here) {
+        if (entry.host == down.source) return failed(self, {stream, "its actor ended: " + caf::to_string(down.reason)});
+      }
     }
   });
   // First whatever a former incarnation of this shard sent is resolved.
@@ -346,10 +369,10 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
           if (s.open()) start_work(self);
           return;
         }
-        const auto found = s.slots.find(in.stream);
-        if (found == s.slots.end() || found->second.is != phase::fencing) return;
+        auto* found = s.find(in.stream);
+        if (found == nullptr || found->second.is != phase::fencing) return;
         s.streams.insert(in.stream);
-        spawn_entity(self, found->second, predecessor::lost);
+        spawn_entity(self, *found, predecessor::lost);
         pass_held(self, found->second);
       },
       [self](const open_work_told& in) {
@@ -358,7 +381,7 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         for (const auto& key : in.entities) {
           const auto stream = stream_of(key);
           s.streams.insert(stream);
-          if (!s.slots.contains(stream)) s.inherited->insert(stream);
+          if (s.find(stream) == nullptr) s.inherited->insert(stream);
         }
         wake_group(self);
       },
@@ -380,17 +403,18 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         s.tick_due = {};
         fire_alarms(self, now);
         forget_retired(self);
-        if (now.value - s.idle_checked.value >= idle_check_ms) {
-          s.idle_checked = now;
+        retire_idle(self, s.orders, s.rules.idle_order_ms, now);
+        retire_idle(self, s.others, s.rules.idle_other_ms, now);
+        if (now.value - s.hosts_counted.value >= idle_look_ms) {
+          s.hosts_counted = now;
           end_some_hosts(self);
-          retire_idle(self, now);
         }
         keep_ticking(self);
       },
       [self](const retire_told& in) {
         auto& s = self->state;
-        const auto found = s.slots.find(in.stream);
-        if (found == s.slots.end() || found->second.is != phase::leaving) return;
+        auto* found = s.find(in.stream);
+        if (found == nullptr || found->second.is != phase::leaving) return;
         auto& entry = found->second;
         if (entry.restart_asked && !in.retired) return;  // it ends all the same, and says so next
         if (in.stored) s.streams.insert(in.stream);
@@ -401,9 +425,9 @@ caf::behavior shard(self_ptr self, node_services services, shard_id number, shar
         } else if (entry.held.empty()) {
           s.retired.push_back(in.stream);
           s.services.count(entry.key.kind, -1);
-          s.slots.erase(found);
+          s.of_kind(entry.key.kind).erase(in.stream);
         } else {
-          spawn_entity(self, entry, entry.restart_asked ? predecessor::lost : predecessor::retired);
+          spawn_entity(self, *found, entry.restart_asked ? predecessor::lost : predecessor::retired);
           pass_held(self, entry);
         }
       },

@@ -13,6 +13,7 @@
 #include "actors/protocol/vitals.hpp"
 #include "actors/supervision/alarm_board.hpp"
 #include "actors/supervision/crash_windows.hpp"
+#include "runtime/recently_used.hpp"
 #include "runtime/stream_filter.hpp"
 
 namespace sb {
@@ -55,6 +56,7 @@ struct shard_state {
     std::uint64_t incarnation = 0;
     std::vector<caf::message> held;
   };
+  using residents = recently_used<stream_id, slot>;
 
   node_services services;
   shard_id number = 0;
@@ -72,16 +74,20 @@ struct shard_state {
   std::optional<std::set<stream_id>> inherited;
   /// Those of it whose histories are being read and that nobody has asked for; the next are woken after them.
   std::unordered_set<stream_id> group;
-  std::unordered_map<stream_id, slot> slots;
+  /// Who is here, in the order of `used`: orders, which are many and soon idle, and the others.
+  residents orders;
+  residents others;
+  residents& of_kind(entity_kind kind) { return kind == entity_kind::order ? orders : others; }
+  residents::entry* find(const stream_id& stream);  ///< null: is not here; leaves it where it stands
   crash_windows crashes{restart_intensity{}};
   std::unordered_map<stream_id, std::string> parked_because;
   std::shared_ptr<alarm_board> board = std::make_shared<alarm_board>();
   boot_ms first_alarm = alarm_board::never;  ///< on the board, as far as was seen or told
   std::vector<caf::actor> vacant;            ///< hosts whose entity has retired, for the next ones
-  std::size_t vacant_least = 0;              ///< since idle entities were looked for last: so many were not needed
+  std::size_t vacant_least = 0;              ///< since they were counted last: so many were not needed
   std::vector<stream_id> retired;  ///< the writer is told with the next tick: each message to it may wake its thread
   boot_ms tick_due;                ///< of the earliest tick that is set; 0: none
-  boot_ms idle_checked;
+  boot_ms hosts_counted;
   std::int64_t failures = 0;
   std::string last_failure;
   wall_ms failed_at;

@@ -250,6 +250,7 @@ SCENARIO("what the core has no room for is sent when there is", "[credit]") {
 SCENARIO("who wants more than his turn has it again when his order is answered", "[credit]") {
   auto limits = with_credits({9, 9, 9, 9, 1});
   limits.core = {4, 4, 4, 25};
+  limits.user_share = 1;
   silent_world world{limits};
   using numbers = std::vector<std::uint64_t>;
   for (std::int64_t other = 1; other <= 3; ++other) world.ask({900 + other}, get_order{});
@@ -306,6 +307,7 @@ SCENARIO("who wants more than his turn has it again when his order is answered",
 TEST_CASE("a look at an order that is on its way holds up nothing", "[credit]") {
   auto limits = with_credits({9, 9, 9, 9, 1});
   limits.core = {2, 2, 2, 25};
+  limits.user_share = 1;
   silent_world world{limits};
   world.ask({901}, get_order{});
   world.told(1, rejected{rejection::not_found, {}});

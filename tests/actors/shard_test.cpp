@@ -60,6 +60,7 @@ struct shard_and_writer : quiet_system {
   std::vector<caf::actor> writing;   ///< entities that wait for write_told
   std::vector<stream_id> resolving;  ///< streams whose barrier is asked for
   std::vector<stream_id> forgotten;
+  int forgotten_told = 0;  ///< messages that said so
   std::vector<answer> answers;
   std::vector<predecessor> recoveries;  ///< what each entity was told of the one before it
   alarms of_entities;
@@ -87,7 +88,10 @@ struct shard_and_writer : quiet_system {
             if (!ask.stream.empty()) return resolving.push_back(ask.stream);
             ++barriers;
           },
-          [this](const forget_ask& ask) { forgotten.insert(forgotten.end(), ask.streams.begin(), ask.streams.end()); }};
+          [this](const forget_ask& ask) {
+            ++forgotten_told;
+            forgotten.insert(forgotten.end(), ask.streams.begin(), ask.streams.end());
+          }};
     }));
     services.broker = keep(system.spawn(
         [this](caf::event_based_actor*) -> caf::behavior { return {[this](broker_ready_ask) { ++broker_asked; }}; }));
@@ -129,9 +133,10 @@ struct shard_and_writer : quiet_system {
     caf::anon_send(ask.entity,
                    history_told{std::make_shared<const stream_history>(one_row(ask.stream)), ask.incarnation});
   }
-  void ask(const order_id& order = the_order.id) {
+  void ask(const order_id& order = the_order.id) { ask(order_key(the_order.organization, order)); }
+  void ask(const entity_key& key) {
     envelope head;
-    head.to = order_key(the_order.organization, order);
+    head.to = key;
     head.from = {1, ++last_request};
     caf::anon_send(the_shard, head, get_order{});
     run();
@@ -228,6 +233,70 @@ SCENARIO("an entity's alarm fires when it is due, or a little later", "[shard]")
   for (; node.of_entities.fired == 0 && waited < 10'000; waited += 10) node.advance(10ms);
   CHECK(waited >= node.of_entities.after_ms);
   CHECK(waited <= node.of_entities.after_ms + 170);
+}
+
+SCENARIO("each entity retires when it has been idle for long enough, or a little later", "[shard]") {
+  shard_and_writer node;
+  const auto idle_ms = shard_rules{}.idle_order_ms;
+  std::vector<std::int64_t> last_word;  // of those that are here, in the order in which they are to retire
+  std::int64_t clock = 0;
+  const auto advance_to = [&](std::int64_t end) {
+    for (; clock < end; clock += 10) node.advance(10ms);
+  };
+  for (const auto* order : {"ORD1", "ORD2", "ORD3", "ORD4"}) {
+    node.ask(order);
+    node.stored();
+    last_word.push_back(clock);
+    advance_to(clock + 330);
+  }
+  node.ask("ORD1");  // is spoken to again
+  node.stored();
+  last_word.erase(last_word.begin());
+  last_word.push_back(clock);
+  for (auto left = std::ssize(last_word); left > 0; --left) {
+    CAPTURE(left);
+    const auto idle_at = last_word.at(last_word.size() - static_cast<std::size_t>(left)) + idle_ms;
+    advance_to(idle_at - 10);
+    CHECK(node.entities() == left);
+    advance_to(idle_at + 210);
+    CHECK(node.entities() == left - 1);
+  }
+}
+
+SCENARIO("those that are idle within a moment retire together, and what is no order later", "[shard]") {
+  shard_rules rules;
+  rules.idle_other_ms = 5'000;
+  shard_and_writer node{true, rules};
+  node.ask(account_key(the_order.organization, {31}));
+  node.stored();
+  CHECK(node.counted(entity_kind::account) == 1);
+  for (int order = 0; order < 20; ++order) {
+    node.ask("ORD" + std::to_string(order));
+    node.stored();
+    node.advance(10ms);
+  }
+  for (int step = 0; step < 330; ++step) node.advance(10ms);
+  CHECK(node.entities() == 1);
+  CHECK(node.forgotten.size() == 20);
+  CHECK(node.forgotten_told <= 4);
+  for (int step = 0; step < 146; ++step) node.advance(10ms);
+  CHECK(node.counted(entity_kind::account) == 1);
+  for (int step = 0; step < 25; ++step) node.advance(10ms);
+  CHECK(node.counted(entity_kind::account) == 0);
+}
+
+SCENARIO("one that cannot retire has as long again", "[shard]") {
+  shard_and_writer node;
+  node.of_entities.after_ms = 2'500;
+  node.ask();
+  node.stored();
+  node.advance(2'400ms);
+  CHECK(node.entities() == 1);
+  node.advance(1'500ms);
+  CHECK(node.of_entities.fired == 1);
+  CHECK(node.entities() == 1);
+  node.advance(500ms);
+  CHECK(node.entities() == 0);
 }
 
 SCENARIO("the writer is not told to forget an order that is back", "[shard]") {

@@ -195,6 +195,31 @@ SCENARIO("who is alone has the core for himself, who is not has his share") {
   }
 }
 
+SCENARIO("who has two places has each of them again when the order in it is answered") {
+  door_desk d{small(8, 2)};
+  const auto stored = [&](std::uint64_t request) { d.door.stored(request, d.tickets.at(request), d.now); };
+  for (std::int64_t other = 2; other <= 6; ++other) d.answer(d.ask(other, 2));
+  const auto first = d.ask(1, 1);
+  const auto second = d.ask(1, 1);
+  const auto third = d.ask(1, 1);
+  const auto fourth = d.ask(1, 1);
+  const auto fifth = d.ask(1, 1);
+  REQUIRE(d.in_core(first));
+  REQUIRE(d.in_core(second));
+  REQUIRE(d.in_line(third));
+  stored(first);
+  CHECK(d.let_in().empty());
+  d.answer(first);
+  CHECK(d.let_in() == std::vector{third});
+  stored(second);
+  stored(third);
+  CHECK(d.let_in().empty());
+  d.answer(third);
+  CHECK(d.let_in() == std::vector{fourth});
+  d.answer(second);
+  CHECK(d.let_in() == std::vector{fifth});
+}
+
 SCENARIO("an order that is stored makes room, but not for the next of who wants more than his turn") {
   auto limits = small(2);
   limits.core.took_ms = 20;

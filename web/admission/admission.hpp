@@ -19,7 +19,7 @@ namespace sb::web {
 struct admission_limits {
   credit_limits credits;
   core_limit_settings core;
-  std::int32_t user_share = 1;            ///< what a user may have in the core while others are there as well, at least
+  std::int32_t user_share = 2;            ///< what a user may have in the core while others are there as well, at least
   std::int64_t line_ms = 1'500;           ///< longest wait for the core; then `overloaded`
   std::int64_t stay_ms = 250;             ///< after that a request makes room in the core: it waits for something else
   std::int32_t refusals = 10;             ///< of one user in one second that are answered at once; the others after
@@ -51,9 +51,9 @@ class admission {
   /// nothing: `ticket` says where the request is now. Else it is refused, and holds nothing.
   short_of take(std::uint64_t request, admission_ticket& ticket, bool urgent, boot_ms now);
   /// The core has stored what the request asks for, and has its answer to make: another one may enter. Of who wants
-  /// more than his turn, while others are there, the next one that is not urgent enters when this one is answered, or
-  /// at the first call after `core.took_ms`: what is done for an order after it is stored takes the time of the others
-  /// as well.
+  /// more than his turn, while others are there, this one's place is free for his next that is not urgent when this one
+  /// is answered, or at the first call after `core.took_ms`: what is done for an order after it is stored takes the
+  /// time of the others as well.
   void stored(std::uint64_t request, admission_ticket& ticket, boot_ms now);
   /// The end of a request that was answered when its order was stored; the order goes on. In place of give_back. Nobody
   /// tells of its answer: what stored() says holds for as long as the request was in the core, a millisecond at least
