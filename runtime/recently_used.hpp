@@ -17,8 +17,8 @@ class recently_used {
   using entry = std::pair<const Key, Value>;  ///< stays where it is until it is taken out
 
   recently_used() = default;
-  recently_used(recently_used&&) = default;
-  recently_used& operator=(recently_used&&) = default;
+  recently_used(recently_used&&) noexcept = default;
+  recently_used& operator=(recently_used&&) noexcept = default;
 
   /// Counts as a use. Null when there is none.
   entry* find(const Key& key) {

@@ -122,7 +122,7 @@ void shard_check::check_events(const journal_row& row) {
     auto name = "event " + std::to_string(++place);
     name.append(" (").append(event.type).append(") ");
     if (const auto what = unreadable(key->kind, event); !what.empty()) report(row.seq, name + what);
-    if (const auto what = missing_author(event); !what.empty()) report(row.seq, name + "has " + what);
+    if (const auto what = missing_author(event); !what.empty()) report(row.seq, name.append("has ").append(what));
   }
 }
 
