@@ -94,7 +94,7 @@ struct admission_settings {
   std::int32_t per_shard = 4'096;
   std::int32_t core_ms = 25;
   std::int32_t line_ms = 1'500;
-  std::int32_t user_share = 2;
+  std::int32_t user_share = 1;
   std::int32_t entity_queue = 64;  ///< messages held for an entity that retires or restarts
   bool operator==(const admission_settings&) const = default;
 };

@@ -19,7 +19,7 @@ namespace sb::web {
 struct admission_limits {
   credit_limits credits;
   core_limit_settings core;
-  std::int32_t user_share = 2;            ///< what a user may have in the core while others are there as well, at least
+  std::int32_t user_share = 1;            ///< what a user may have in the core while others are there as well, at least
   std::int64_t line_ms = 1'500;           ///< longest wait for the core; then `overloaded`
   std::int64_t stay_ms = 250;             ///< after that a request makes room in the core: it waits for something else
   std::int32_t refusals = 10;             ///< of one user in one second that are answered at once; the others after
