@@ -51,17 +51,16 @@ mutants=$root/build/mutants
 mutant_says() { sed -nE "/^---/q; s/^# $1: //p" "$2"; }
 
 # A copy of what is built, with the time stamps of the original, so that only what changed is built again. A file that a
-# patch had changed counts as changed.
+# patch had changed counts as changed, until the suite that had been built with it is built without.
 copy_for_mutants() {
   local file
-  mkdir -p "$mutants"
-  touch "$mutants/patched"
+  mkdir -p "$mutants/planted"
   rm -rf "$mutants/src"
   mkdir -p "$mutants/src"
   (cd "$root" && cp -a --parents CMakeLists.txt CMakePresets.json "${mutant_folders[@]}" "$mutants/src") || return 1
   while read -r file; do
     [[ -f $mutants/src/$file ]] && touch "$mutants/src/$file"
-  done <"$mutants/patched"
+  done < <(cat "$mutants/planted"/*.list 2>/dev/null)
 }
 
 configure_mutants() {
@@ -73,9 +72,11 @@ configure_mutants() {
 
 build_mutant() { quietly "$mutants/log/$1-build.log" ninja -C "$mutants/b" "test_$2"; }
 
-# Applies the patch to the copy.
+patched_by() { sed -nE 's,^\+\+\+ b/,,p' "$1" | cut -f 1; }
+
+# Applies the patch to the copy. plant PATCH SUITE
 plant() {
-  sed -nE 's,^\+\+\+ b/,,p' "$1" | cut -f 1 >"$mutants/patched"
+  patched_by "$1" >>"$mutants/planted/$2.list"
   patch --quiet --batch --forward --no-backup-if-mismatch --directory="$mutants/src" --strip=1 <"$1" >"$mutants/log/patch.log" 2>&1
 }
 
@@ -83,7 +84,7 @@ uproot() {
   local file
   while read -r file; do
     cp "$root/$file" "$mutants/src/$file"
-  done <"$mutants/patched"
+  done < <(patched_by "$1")
 }
 
 # Each sets caught_by, caught_at, and crashed when the product threw where nobody expected it; empty when nobody noticed.
@@ -185,22 +186,23 @@ run_mutants() {
       return 1
     fi
     mutant_row '(none)' "$suite" - - -
+    # Not before: a build that did not come about would leave a planted bug's object behind.
+    : >"$mutants/planted/$suite.list"
   done
-  : >"$mutants/patched" # not before: a build that did not come about would leave a planted bug's object behind
 
   for patch in "${patches[@]}"; do
     name=$(basename "$patch" .patch)
     read -r suite tags < <(mutant_says suite "$patch")
     all=$((all + 1))
     caught_by='' caught_at='' crashed='' trouble=''
-    if ! plant "$patch"; then
+    if ! plant "$patch" "$suite"; then
       trouble='the patch does not fit'
     elif ! build_mutant "$name" "$suite"; then
       trouble="does not build, see build/mutants/log/$name-build.log"
     else
       hunt "$name" "$suite" "$tags" "$seed_count" "$jobs"
     fi
-    uproot
+    uproot "$patch"
     if [[ -n $caught_by ]]; then
       caught=$((caught + 1))
       said=$(as_said "$(mutant_says 'caught by' "$patch")")

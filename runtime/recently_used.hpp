@@ -40,12 +40,13 @@ class recently_used {
   }
   /// In the place of a former one, or beside the others. Counts as a use.
   entry& put(const Key& key, Value value) {
-    if (auto* former = find(key)) {
-      former->second = std::move(value);
-      return *former;
-    }
     by_use_.emplace_front(key, std::move(value));
-    by_key_.insert(by_use_.begin());
+    const auto [at, fresh] = by_key_.insert(by_use_.begin());
+    if (!fresh) {
+      (*at)->second = std::move(by_use_.front().second);
+      by_use_.pop_front();
+      by_use_.splice(by_use_.begin(), by_use_, *at);
+    }
     return by_use_.front();
   }
   void erase(const Key& key) {
@@ -65,8 +66,13 @@ class recently_used {
       by_use_.erase(one);
     }
   }
-  /// Of these two: not of an empty one.
+  /// Of these three: not of an empty one.
   const entry& oldest() const { return by_use_.back(); }
+  /// Is used: the next oldest is another one.
+  entry& use_oldest() {
+    by_use_.splice(by_use_.begin(), by_use_, std::prev(by_use_.end()));
+    return by_use_.front();
+  }
   Value take_oldest() {
     auto oldest = std::move(by_use_.back().second);
     by_key_.erase(std::prev(by_use_.end()));

@@ -89,7 +89,10 @@ caf::behavior bridge(caf::event_based_actor* self, const node_services& services
 }  // namespace
 
 caf::actor gateway::start(caf::event_based_actor* parent, const node_services& services) {
-  const take_answer take = [this](std::uint64_t request, answer&& body) { take_in(request, std::move(body)); };
+  const take_answer take = [this](std::uint64_t request, answer&& body) {
+    if (!answers_.put({request, std::move(body)})) return;
+    post_([this] { answers_.take([this](auto& told) { answered(told.first, std::move(told.second)); }); });
+  };
   const std::function<void(shard_id)> gone = [this](shard_id shard) { post_([this, shard] { shard_ended(shard); }); };
   const std::function<void(shard_id)> opened = [this](shard_id shard) {
     post_([this, shard] { shard_opened(shard); });
@@ -197,26 +200,6 @@ void gateway::on_tick() {
   }
 }
 
-/// On any thread. The io thread is told of the first that waits for it, and finds the others with it.
-void gateway::take_in(std::uint64_t request, answer&& body) {
-  bool first = false;
-  {
-    const std::lock_guard lock{answers_guard_};
-    first = answers_.empty();
-    answers_.emplace_back(request, std::move(body));
-  }
-  if (first) post_([this] { take_answers(); });
-}
-
-void gateway::take_answers() {
-  {
-    const std::lock_guard lock{answers_guard_};
-    answers_.swap(answers_taken_);
-  }
-  for (auto& [request, body] : answers_taken_) answered(request, std::move(body));
-  answers_taken_.clear();
-}
-
 void gateway::answered(std::uint64_t request, answer&& body) {
   const auto found = pending_.find(request);
   if (found == pending_.end()) return;
@@ -301,7 +284,8 @@ void gateway::leave_soon(std::uint64_t request) {
 }
 
 void gateway::leave_all() {
-  for (const auto request : std::exchange(leaving_, {})) leave(request);
+  for (std::size_t next = 0; next < leaving_.size(); ++next) leave(leaving_[next]);  // more may join meanwhile
+  leaving_.clear();
 }
 
 /// One that was answered meanwhile stays.

@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,6 +15,7 @@
 #include "actors/protocol/node_services.hpp"
 #include "web/admission/admission.hpp"
 #include "web/backend.hpp"
+#include "web/server/handover.hpp"
 
 namespace sb::web {
 
@@ -76,8 +76,6 @@ class gateway final : public entity_port {
   void leave(std::uint64_t request);
   /// Those of the line for which there is room now.
   void let_in(boot_ms now);
-  void take_in(std::uint64_t request, answer&& body);
-  void take_answers();
   void answered(std::uint64_t request, answer&& body);
   void timed_out(std::uint64_t request);
   void shard_ended(shard_id shard);
@@ -105,10 +103,8 @@ class gateway final : public entity_port {
   std::int64_t wheel_at_ = 0;  ///< slot that was fired last, in slots since the clock's beginning
   std::uint64_t last_request_ = 0;
   std::vector<std::uint64_t> leaving_;  ///< with the end of this round
-  std::mutex answers_guard_;            ///< of answers_, which any thread adds to
-  std::vector<std::pair<std::uint64_t, answer>> answers_;
-  std::vector<std::pair<std::uint64_t, answer>> answers_taken_;  ///< empty, with the room of those before
-  std::set<shard_id> open_;                                      ///< shards of this node that take requests
+  wire::handover<std::pair<std::uint64_t, answer>> answers_;
+  std::set<shard_id> open_;  ///< shards of this node that take requests
   boot_ms lease_until_;
 };
 

@@ -119,7 +119,7 @@ void retire(self_ptr self) {
   auto& state = self->state;
   const auto& core = state.guest->core;
   const retire_told told{stream_of(core.key()), core.can_retire(), core.version() > 0};
-  if (told.retired) state.guest.reset();  // its line is free of alarms since it can
+  if (told.retired) state.guest.reset();  // one that can retire has no alarm on the board
   self->send(state.shard, told);
 }
 

@@ -272,7 +272,7 @@ void forget_retired(self_ptr self) {
 /// Who cannot retire, or is not live, has as long again.
 void retire_idle(self_ptr self, residents& here, std::int64_t idle_ms, boot_ms now) {
   for (auto left = std::min(here.size(), retire_max); left > 0 && idle_at(here, idle_ms) <= now.value; --left) {
-    auto& entry = here.find(here.oldest().first)->second;
+    auto& entry = here.use_oldest().second;
     entry.used = now;
     if (entry.is != phase::live) continue;
     entry.is = phase::leaving;

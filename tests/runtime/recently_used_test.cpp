@@ -38,6 +38,11 @@ SCENARIO("what is found or put is used, what is looked at is not") {
     CHECK(one->second == 1);
     CHECK(keys(all) == std::vector<std::string>{"one", "three", "two"});
   }
+  WHEN("the oldest is used") {
+    CHECK(all.use_oldest().first == "one");
+    CHECK(keys(all) == std::vector<std::string>{"one", "three", "two"});
+    CHECK(all.find("one")->second == 1);
+  }
   WHEN("it is put again") {
     CHECK(all.put("one", 11).second == 11);
     CHECK(keys(all) == std::vector<std::string>{"one", "three", "two"});

@@ -4,12 +4,11 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <thread>
-#include <vector>
 
+#include "web/server/handover.hpp"
 #include "web/server/http.hpp"
 
 namespace sb::web::wire {
@@ -46,9 +45,7 @@ class inbox : public std::enable_shared_from_this<inbox> {
   std::atomic<std::thread::id> io_thread_{};
   std::shared_mutex closing_;    // guards the next one; held by who closes, and shared by who is about to wake
   boost::asio::io_context* io_;  // null when closed
-  std::mutex mutex_;             // guards the next one
-  std::vector<letter> letters_;
-  std::vector<letter> in_work_;  // io thread
+  handover<letter> letters_;
 };
 
 }  // namespace sb::web::wire
