@@ -49,8 +49,7 @@ class writer {
     own(shard_of(key));
     append_out what;
     what.version = version + 1;
-    what.events = static_cast<std::int32_t>(events.size());
-    what.body = pack(events);
+    what.facts = events;
     what.at = now();
     writer_events told;
     core_.enqueue({0, shard_of(key), stream_of(key), std::move(what)}, told);

@@ -219,8 +219,11 @@ void book_entity::committed(const clock_reading&, outputs&) {}
 /// watched keeps it here.
 bool book_entity::busy() const { return probing_; }
 
-std::optional<snapshot_offer> book_entity::snapshot(std::int64_t tail_events, std::size_t tail_bytes) {
-  if (tail_events < rules_.snapshot_events_min || tail_bytes < 4 * *snapshot_bytes_) return std::nullopt;
+bool book_entity::snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) const {
+  return tail_events >= rules_.snapshot_events_min && tail_bytes >= 4 * *snapshot_bytes_;
+}
+
+std::optional<snapshot_offer> book_entity::snapshot() {
   auto place = places_.take();
   if (!place) return std::nullopt;
   // Shared, because a function object may be copied: the book and its place go with the last one.

@@ -42,7 +42,9 @@ class book_entity final : public entity {
   void handle(const delivery& in, turn& now) override;
   void committed(const clock_reading& now, outputs& out) override;
   bool busy() const override;
-  std::optional<snapshot_offer> snapshot(std::int64_t tail_events, std::size_t tail_bytes) override;
+  bool decides_ahead() const override { return true; }
+  bool snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) const override;
+  std::optional<snapshot_offer> snapshot() override;
 
   const risk_book& state() const { return book_; }
 

@@ -1,6 +1,7 @@
 #include "runtime/entity.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "storage/event_codec.hpp"
@@ -9,6 +10,7 @@ namespace sb {
 namespace {
 
 constexpr std::size_t gathered_max = 256;  // facts; they leave as soon as there are as many
+constexpr std::size_t out_max = 64;        // appends decided ahead; what comes then waits
 
 }  // namespace
 
@@ -32,7 +34,7 @@ void entity_core::recover(const stream_history& history, predecessor former, con
       ++version_;
     }
     tail_events_ += row.events;
-    tail_bytes_ += row.body.size();
+    tail_bytes_ += packed_bytes(*events);
   }
   phase_ = phase::ready;
   turn first{now, out};
@@ -50,10 +52,8 @@ void entity_core::deliver(delivery in, const clock_reading& now, outputs& out) {
   }
   if (const auto* fired = std::get_if<alarm>(&in.body); fired != nullptr && fired->id == alarm_gathered) {
     gather_alarm_ = false;
-    if (phase_ != phase::gathering) return;
-    turn late{now, out};
-    resume(late);
-    return append(late, out);
+    if (!gathered_.empty()) append_gathered(now, out);
+    return;
   }
   if (from_edge && queue_.size() >= queue_max_) {
     out.push_back(
@@ -63,15 +63,18 @@ void entity_core::deliver(delivery in, const clock_reading& now, outputs& out) {
   if (from_edge) waiting_.push_back(in.head.from);
   const bool waited_for = !std::holds_alternative<settle_request>(in.body) && !std::holds_alternative<alarm>(in.body);
   queue_.push_back(std::move(in));
-  if (phase_ == phase::appending && unhurried_ && waited_for) {
-    unhurried_ = false;
-    out.push_back(hurry_out{});
-  }
   take_turns(now, out);
+  if (!queue_.empty() && waited_for) hurry(out);
+}
+
+bool entity_core::may_decide() const {
+  if (phase_ != phase::ready) return false;
+  if (out_.empty()) return true;
+  return out_.size() < out_max && self_->decides_ahead() && !self_->snapshot_due(tail_events_, tail_bytes_);
 }
 
 void entity_core::take_turns(const clock_reading& now, outputs& out) {
-  while ((phase_ == phase::ready || phase_ == phase::gathering) && !queue_.empty()) {
+  while (!queue_.empty() && may_decide()) {
     turn step{now, out};
     resume(step);
     auto batch = std::exchange(queue_, {});
@@ -88,18 +91,32 @@ void entity_core::take_turns(const clock_reading& now, outputs& out) {
 
 void entity_core::finish(turn& done, outputs& out) {
   if (done.facts_.empty()) {
-    release(done.after_, done.now, out);
+    hold(done, out);
   } else if (!gather(done, out)) {
     append(done, out);
   }
 }
 
+/// What a turn without facts says rests on all that was decided before.
+void entity_core::hold(turn& done, outputs& out) {
+  if (out_.empty()) {
+    release(done.after_, out);
+    return self_->committed(done.now, out);
+  }
+  auto& held = out_.back().held;
+  std::move(done.after_.begin(), done.after_.end(), std::back_inserter(held));
+  if (done.urgent_) hurry(out);
+}
+
+/// Somebody waits for what is out.
+void entity_core::hurry(outputs& out) {
+  if (!out_.empty() && std::exchange(out_.back().unhurried, false)) out.push_back(hurry_out{});
+}
+
 /// What was gathered is part of the turn again.
 void entity_core::resume(turn& step) {
-  if (phase_ != phase::gathering) return;
   step.facts_ = std::exchange(gathered_, {});
-  step.after_ = std::exchange(held_, {});
-  phase_ = phase::ready;
+  step.after_ = std::exchange(gathered_held_, {});
 }
 
 /// False when the facts are to leave now.
@@ -108,40 +125,55 @@ bool entity_core::gather(turn& done, outputs& out) {
   const auto wait_ms = self_->gather_ms(done.now.boot);
   if (wait_ms == 0) return false;
   gathered_ = std::move(done.facts_);
-  held_ = std::move(done.after_);
-  phase_ = phase::gathering;
+  gathered_held_ = std::move(done.after_);
   // One that is set for what was gathered before comes sooner than it need.
   if (!std::exchange(gather_alarm_, true)) out.push_back(alarm_out{alarm_gathered, wait_ms});
   return true;
 }
 
 void entity_core::append(turn& done, outputs& out) {
+  const auto events = std::ssize(done.facts_);
   append_out row;
   row.version = version_ + 1;
-  row.events = static_cast<std::int32_t>(done.facts_.size());
-  row.body = pack(done.facts_);
   row.at = done.now.wall;
   row.urgent = done.urgent_;
-  unhurried_ = !row.urgent;
-  version_ += row.events;
-  tail_events_ += row.events;
-  tail_bytes_ += row.body.size();
-  held_ = std::move(done.after_);
-  phase_ = phase::appending;
+  row.follows = !out_.empty();
+  version_ += events;
+  tail_events_ += events;
+  tail_bytes_ += packed_bytes(done.facts_);
+  row.facts = std::move(done.facts_);
+  out_.push_back({version_, std::move(done.after_), !row.urgent});
   out.push_back(std::move(row));
 }
 
-void entity_core::appended(append_verdict verdict, const clock_reading& now, outputs& out) {
-  if (phase_ != phase::appending) return;
+void entity_core::append_gathered(const clock_reading& now, outputs& out) {
+  turn late{now, out};
+  resume(late);
+  append(late, out);
+}
+
+void entity_core::appended(append_verdict verdict, std::int64_t through, const clock_reading& now, outputs& out) {
+  if (phase_ != phase::ready || out_.empty() || out_.front().through > through) return;
   if (verdict == append_verdict::not_stored) return fail("its append was not stored", out);
-  phase_ = phase::ready;
-  auto after = std::exchange(held_, {});
-  release(after, now, out);
-  offer_snapshot(out);
+  const auto behind =
+      std::find_if(out_.begin(), out_.end(), [&](const sent_append& sent) { return sent.through > through; });
+  for (auto stored = out_.begin(); stored != behind; ++stored) release(stored->held, out);
+  out_.erase(out_.begin(), behind);
+  if (out_.empty()) nothing_is_out(now, out);
   take_turns(now, out);
 }
 
-void entity_core::release(outputs& after, const clock_reading& now, outputs& out) {
+/// What is gathered would keep a snapshot that is due from being one of stored facts.
+void entity_core::nothing_is_out(const clock_reading& now, outputs& out) {
+  if (gathered_.empty()) {
+    self_->committed(now, out);
+    offer_snapshot(out);
+  } else if (self_->snapshot_due(tail_events_, tail_bytes_)) {
+    append_gathered(now, out);
+  }
+}
+
+void entity_core::release(outputs& after, outputs& out) {
   for (auto& item : after) {
     if (const auto* reply = std::get_if<reply_out>(&item);
         reply != nullptr && !std::holds_alternative<order_stored>(reply->body)) {
@@ -149,11 +181,11 @@ void entity_core::release(outputs& after, const clock_reading& now, outputs& out
     }
     out.push_back(std::move(item));
   }
-  self_->committed(now, out);
 }
 
 void entity_core::offer_snapshot(outputs& out) {
-  auto offer = self_->snapshot(tail_events_, tail_bytes_);
+  if (!self_->snapshot_due(tail_events_, tail_bytes_)) return;
+  auto offer = self_->snapshot();
   if (!offer) return;
   tail_events_ = 0;
   tail_bytes_ = 0;
@@ -164,7 +196,8 @@ void entity_core::abandon(rejection why, const std::string& detail, outputs& out
   for (const auto& to : std::exchange(waiting_, {})) out.push_back(reply_out{to, rejected{why, detail}});
   queue_.clear();
   gathered_.clear();
-  held_.clear();
+  gathered_held_.clear();
+  out_.clear();
   phase_ = phase::failed;
 }
 
@@ -174,7 +207,7 @@ void entity_core::fail(const std::string& why, outputs& out) {
 }
 
 bool entity_core::can_retire() const {
-  return phase_ == phase::ready && queue_.empty() && waiting_.empty() && !self_->busy();
+  return phase_ == phase::ready && out_.empty() && gathered_.empty() && queue_.empty() && waiting_.empty() && !self_->busy();
 }
 
 }  // namespace sb

@@ -26,13 +26,14 @@ struct clock_reading {
 // ---- what an entity asks of the world
 // ----------------------------------------------------------------------------------
 struct append_out {
-  std::int64_t version = 0;  ///< of the first event
-  std::int32_t events = 0;
-  std::string body;  ///< pack(events)
+  std::int64_t version = 0;         ///< of the first fact
+  std::vector<event_record> facts;  ///< one or more
   wall_ms at;
   bool urgent = false;  ///< somebody waits for it, and for no other; else it may be part of a later batch
+  /// Another append of the stream was out when this one was decided: it is nothing where that is not stored.
+  bool follows = false;
 };
-/// Somebody now waits behind the append that is out unhurried: it should go with the next batch.
+/// Somebody now waits behind the last append that is out, which is unhurried: it should go with the next batch.
 struct hurry_out {};
 struct send_out {
   envelope head;
@@ -68,8 +69,9 @@ struct fail_out {
 using output = std::variant<append_out, hurry_out, send_out, broker_out, reply_out, alarm_out, snapshot_out, fail_out>;
 using outputs = std::vector<output>;
 
-/// One decision step: everything that was queued while the last append was out. Facts become true, and what
-/// `after_commit` holds leaves, when they are stored; `at_once` is only for what does no harm if they never are.
+/// One decision step: everything that was queued while none could be taken. Facts become true, and what
+/// `after_commit` holds leaves, when they and all facts before them are stored; `at_once` is only for what does no harm
+/// if they never are.
 class turn {
  public:
   turn(const clock_reading& reading, outputs& immediate) : now{reading}, immediate_{immediate} {}
@@ -106,9 +108,10 @@ enum class predecessor : std::uint8_t {
   lost,     ///< it ended, or its shard did; what was said to it meanwhile may have reached nobody
 };
 
-/// One entity's decisions. `handle` changes the working state as it records facts; the core guarantees that no message
-/// is handled while an append is out, and that the object is thrown away when an append fails, so that what a turn
-/// decides on is stored before it or with it.
+/// One entity's decisions. `handle` changes the working state as it records facts; the core guarantees that the object
+/// is thrown away when an append fails, and that no message is handled while an append is out, or, where the entity
+/// decides ahead, that what comes of it is stored and leaves only behind that. So what a turn decides on is stored
+/// before it or with it.
 class entity {
  public:
   virtual ~entity() = default;
@@ -119,6 +122,8 @@ class entity {
     static_cast<void>(now);
     return 0;
   }
+  /// Whether it handles messages while an append of its own is out (docs/decisions/0021): for one that many wait for.
+  virtual bool decides_ahead() const { return false; }
 
   /// Folds one stored event. False and `why` when it cannot be read: the entity is parked.
   virtual bool replay(const event_record& event, wall_ms at, std::string& why) = 0;
@@ -130,11 +135,14 @@ class entity {
   virtual void committed(const clock_reading& now, outputs& out) = 0;
   /// Something is outstanding that no new message would bring back to mind: it must not retire, and its alarms come.
   virtual bool busy() const = 0;
-  /// A snapshot of the state after the last commit, where it is worth one.
-  virtual std::optional<snapshot_offer> snapshot(std::int64_t tail_events, std::size_t tail_bytes) {
+  /// Whether a snapshot is worth its while, so many events and bytes after the last one. Until it is made nothing is
+  /// decided ahead, so that a moment comes at which all facts are stored.
+  virtual bool snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) const {
     static_cast<void>(tail_events), static_cast<void>(tail_bytes);
-    return std::nullopt;
+    return false;
   }
+  /// Of the state, when one is due and all facts so far are stored. nullopt: not now.
+  virtual std::optional<snapshot_offer> snapshot() { return std::nullopt; }
 };
 
 enum class append_verdict : std::uint8_t {
@@ -142,7 +150,8 @@ enum class append_verdict : std::uint8_t {
   not_stored,  ///< and never will be: fenced, refused or taken from the queue
 };
 
-/// An entity's whole life: recover, take turns, retire. One append of a stream is out at most.
+/// An entity's whole life: recover, take turns, retire. One append of a stream is out at most, or a few where the entity
+/// decides ahead; they are stored in the order in which they left, or from one of them on none is.
 class entity_core {
  public:
   enum alarm_id : std::int32_t { alarm_gathered = -1 };  ///< an entity's own are positive
@@ -153,7 +162,8 @@ class entity_core {
   /// empty history says none.
   void recover(const stream_history& history, predecessor former, const clock_reading& now, outputs& out);
   void deliver(delivery in, const clock_reading& now, outputs& out);
-  void appended(append_verdict verdict, const clock_reading& now, outputs& out);
+  /// Of all appends that are out with facts up to this version; more than one may have become one row.
+  void appended(append_verdict verdict, std::int64_t through, const clock_reading& now, outputs& out);
   /// Answers everybody who waits, as the entity is about to end: what they asked may or may not be stored.
   void abandon(rejection why, const std::string& detail, outputs& out);
 
@@ -166,20 +176,24 @@ class entity_core {
   std::size_t queued() const { return queue_.size(); }
 
  private:
-  enum class phase : std::uint8_t {
-    recovering,
-    ready,
-    gathering,  ///< decided, and not on its way to the journal yet: the next turn goes on from here
-    appending,
-    failed,
+  enum class phase : std::uint8_t { recovering, ready, failed };
+  struct sent_append {
+    std::int64_t through = 0;  ///< version of its last fact
+    outputs held;              ///< leaves when it is stored
+    bool unhurried = false;
   };
 
+  bool may_decide() const;
   void take_turns(const clock_reading& now, outputs& out);
   void finish(turn& done, outputs& out);
   void resume(turn& step);
   bool gather(turn& done, outputs& out);
   void append(turn& done, outputs& out);
-  void release(outputs& after, const clock_reading& now, outputs& out);
+  void append_gathered(const clock_reading& now, outputs& out);
+  void hold(turn& done, outputs& out);
+  void hurry(outputs& out);
+  void release(outputs& after, outputs& out);
+  void nothing_is_out(const clock_reading& now, outputs& out);
   void fail(const std::string& why, outputs& out);
   void offer_snapshot(outputs& out);
 
@@ -189,11 +203,11 @@ class entity_core {
   phase phase_ = phase::recovering;
   std::vector<delivery> queue_;
   std::vector<requester> waiting_;      ///< edge requests taken in and not answered yet
-  bool unhurried_ = false;              ///< the append that is out is in no hurry
-  std::vector<event_record> gathered_;  ///< facts that wait for company
+  std::vector<sent_append> out_;        ///< not stored yet, oldest first
+  std::vector<event_record> gathered_;  ///< facts that wait for company; the next turn goes on from here
+  outputs gathered_held_;               ///< leaves when they are stored
   bool gather_alarm_ = false;           ///< is set
-  outputs held_;                        ///< leaves when the append that is out, or what is gathered, is stored
-  std::int64_t version_ = 0;            ///< events of the stream, the append that is out included
+  std::int64_t version_ = 0;            ///< events of the stream, those that are out included
   std::int64_t tail_events_ = 0;        ///< since the last snapshot
   std::size_t tail_bytes_ = 0;
 };

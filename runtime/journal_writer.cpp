@@ -1,12 +1,25 @@
 #include "runtime/journal_writer.hpp"
 
 #include <algorithm>
-#include <set>
+#include <iterator>
 #include <utility>
 
+#include "storage/event_codec.hpp"
 #include "storage/hash_chain.hpp"
 
 namespace sb {
+namespace {
+
+constexpr std::size_t joined_facts_max = 256;
+constexpr std::ptrdiff_t join_look_max = 512;  // writes; behind as many a row of its own does not matter
+
+std::int64_t through(const pending_write& write) { return write.what.version + std::ssize(write.what.facts) - 1; }
+
+write_verdict verdict_on(const pending_write& write, append_verdict verdict) {
+  return {write.token, verdict, through(write)};
+}
+
+}  // namespace
 
 void journal_writer::own(const shard_head& head, writer_events& out) {
   if (shards_.contains(head.shard)) lose(head.shard, "claimed anew by this node", out);
@@ -27,40 +40,52 @@ std::vector<shard_head> journal_writer::owned() const {
   return heads;
 }
 
-void journal_writer::enqueue(pending_write write, writer_events& out) {
+bool journal_writer::enqueue(pending_write write, writer_events& out) {
   const auto shard = shards_.find(write.shard);
-  if (shard == shards_.end() || queue_.size() >= queue_max_) return refuse(write, out);
+  const auto refused = [&] {
+    refuse(write, out);
+    return true;
+  };
+  if (shard == shards_.end()) return refused();
   auto [version, first_seen] = shard->second.next_version.try_emplace(write.stream, write.what.version);
-  if (!first_seen && version->second != write.what.version) return refuse(write, out);
-  version->second = write.what.version + write.what.events;
+  if (first_seen ? write.what.follows : version->second != write.what.version) return refused();
+  version->second = through(write) + 1;
+  if (write.what.follows && join(write)) return false;
+  if (queue_.size() >= queue_max_) return refused();
   if (write.what.urgent) ++urgent_;
   queue_.push_back(std::move(write));
+  return true;
+}
+
+/// What was decided one after another is one row where the earlier has not left: rows are what an append costs.
+bool journal_writer::join(pending_write& write) {
+  const auto far_enough = queue_.rbegin() + std::min(std::ssize(queue_), join_look_max);
+  const auto last = std::find_if(queue_.rbegin(), far_enough, [&](const pending_write& queued) {
+    return queued.shard == write.shard && queued.stream == write.stream;
+  });
+  if (last == far_enough) return false;
+  auto& earlier = last->what;
+  if (earlier.facts.size() + write.what.facts.size() > joined_facts_max) return false;
+  std::move(write.what.facts.begin(), write.what.facts.end(), std::back_inserter(earlier.facts));
+  if (write.what.urgent && !std::exchange(earlier.urgent, true)) ++urgent_;
+  return true;
 }
 
 void journal_writer::hurry(shard_id shard, const stream_id& stream) {
-  // At most one append of a stream is out: it was sent, or it waits here.
-  if (const auto owner = shards_.find(shard); owner != shards_.end()) {
-    for (auto& sent : owner->second.in_flight) {
-      if (sent.stream != stream) continue;
-      sent.what.urgent = true;  // should it come back to the queue
-      return;
-    }
+  const auto of_stream = [&](const pending_write& write) { return write.shard == shard && write.stream == stream; };
+  if (const auto queued = std::find_if(queue_.rbegin(), queue_.rend(), of_stream); queued != queue_.rend()) {
+    if (!std::exchange(queued->what.urgent, true)) ++urgent_;
+    return;
   }
-  const auto found = std::find_if(queue_.rbegin(), queue_.rend(), [&](const pending_write& write) {
-    return write.shard == shard && write.stream == stream;
-  });
-  if (found == queue_.rend() || found->what.urgent) return;
-  found->what.urgent = true;
-  ++urgent_;
+  const auto owner = shards_.find(shard);
+  if (owner == shards_.end()) return;
+  auto& in_flight = owner->second.in_flight;
+  const auto sent = std::find_if(in_flight.rbegin(), in_flight.rend(), of_stream);
+  if (sent != in_flight.rend()) sent->what.urgent = true;  // should it come back to the queue
 }
 
 void journal_writer::barrier(std::uint64_t token, shard_id shard, const stream_id& stream, writer_events& out) {
-  std::erase_if(queue_, [&](pending_write& write) {
-    if (write.shard != shard || (!stream.empty() && write.stream != stream)) return false;
-    if (write.what.urgent) --urgent_;
-    out.push_back(write_verdict{write.token, append_verdict::not_stored});
-    return true;
-  });
+  drop_queued(shard, stream, out);
   barriers_.push_back({token, shard, stream});
   pass_barriers(out);
 }
@@ -123,10 +148,10 @@ shard_append journal_writer::part_of(shard_id id) {
     row.seq = part.head_before + std::ssize(part.rows);
     row.stream = write.stream;
     row.version = write.what.version;
-    row.events = write.what.events;
+    row.events = static_cast<std::int32_t>(write.what.facts.size());
     row.at = write.what.at;
     row.epoch = part.epoch;
-    row.body = std::move(write.what.body);
+    row.body = pack(write.what.facts);
     row.hash = chain(*previous, row);
     previous = &row.hash;
   }
@@ -159,9 +184,12 @@ void journal_writer::append_done(const std::vector<append_outcome>& outcomes, wr
           shard.alone = true;
         } else {
           out.push_back(row_refused{outcome.shard, shard.in_flight.front().stream, outcome.detail});
-          for (auto& write : shard.in_flight) refuse(write, out);
-          shard.in_flight.clear();
+          const auto refused = std::exchange(shard.in_flight, {});
           shard.rows.clear();
+          for (const auto& write : refused) {
+            refuse(write, out);
+            drop_queued(write.shard, write.stream, out);  // they were decided on what is not true
+          }
         }
         break;
       case append_status::unknown_commit:
@@ -215,7 +243,7 @@ void journal_writer::stored(shard_state& shard, writer_events& out) {
   if (shard.rows.empty()) return;
   shard.head.head = shard.rows.back().seq;
   shard.head.head_hash = shard.rows.back().hash;
-  for (const auto& write : shard.in_flight) out.push_back(write_verdict{write.token, append_verdict::stored});
+  for (const auto& write : shard.in_flight) out.push_back(verdict_on(write, append_verdict::stored));
   out.push_back(committed_rows{shard.head.shard, std::move(shard.rows)});
   shard.in_flight.clear();
   shard.rows.clear();
@@ -224,7 +252,6 @@ void journal_writer::stored(shard_state& shard, writer_events& out) {
 void journal_writer::back_to_queue(shard_state& shard) {
   for (auto at = shard.in_flight.size(); at-- > 0;) {
     auto& write = shard.in_flight[at];
-    write.what.body = std::move(shard.rows[at].body);
     if (write.what.urgent) ++urgent_;
     queue_.push_front(std::move(write));
   }
@@ -232,10 +259,21 @@ void journal_writer::back_to_queue(shard_state& shard) {
   shard.rows.clear();
 }
 
-void journal_writer::refuse(pending_write& write, writer_events& out) {
-  // The entity ends and replays: whatever it appends next is the first that we hear of the stream again.
+void journal_writer::refuse(const pending_write& write, writer_events& out) {
+  // The entity ends and replays: whatever it appends next is the first that we hear of the stream again. What it decided
+  // ahead says that it follows.
   forget(write.shard, write.stream);
-  out.push_back(write_verdict{write.token, append_verdict::not_stored});
+  out.push_back(verdict_on(write, append_verdict::not_stored));
+}
+
+/// An empty stream: of all streams.
+void journal_writer::drop_queued(shard_id shard, const stream_id& stream, writer_events& out) {
+  std::erase_if(queue_, [&](const pending_write& write) {
+    if (write.shard != shard || (!stream.empty() && write.stream != stream)) return false;
+    if (write.what.urgent) --urgent_;
+    out.push_back(verdict_on(write, append_verdict::not_stored));
+    return true;
+  });
 }
 
 void journal_writer::lose(shard_id id, const std::string& why, writer_events& out) {
@@ -245,13 +283,8 @@ void journal_writer::lose(shard_id id, const std::string& why, writer_events& ou
   shards_.erase(found);
   std::erase(sent_, id);  // an answer that is still out is about this claim
   std::erase(resolving_, id);
-  for (const auto& write : gone.in_flight) out.push_back(write_verdict{write.token, append_verdict::not_stored});
-  std::erase_if(queue_, [&](const pending_write& write) {
-    if (write.shard != id) return false;
-    if (write.what.urgent) --urgent_;
-    out.push_back(write_verdict{write.token, append_verdict::not_stored});
-    return true;
-  });
+  for (const auto& write : gone.in_flight) out.push_back(verdict_on(write, append_verdict::not_stored));
+  drop_queued(id, {}, out);
   out.push_back(shard_lost{id, why});
   pass_barriers(out);
 }
@@ -268,12 +301,7 @@ void journal_writer::pass_barriers(writer_events& out) {
   std::erase_if(barriers_, [&](const waiting_barrier& waiting) {
     if (in_flight(waiting.shard, waiting.stream)) return false;
     // A write that went back to the queue after the barrier came was never stored; nor will it be.
-    std::erase_if(queue_, [&](pending_write& write) {
-      if (write.shard != waiting.shard || (!waiting.stream.empty() && write.stream != waiting.stream)) return false;
-      if (write.what.urgent) --urgent_;
-      out.push_back(write_verdict{write.token, append_verdict::not_stored});
-      return true;
-    });
+    drop_queued(waiting.shard, waiting.stream, out);
     if (const auto found = shards_.find(waiting.shard); waiting.stream.empty() && found != shards_.end())
       found->second.next_version.clear();
     forget(waiting.shard, waiting.stream);

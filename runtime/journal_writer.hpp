@@ -16,7 +16,8 @@
 /// `*_done` takes its answer.
 namespace sb {
 
-/// One entity's append, waiting to be part of a batch. `token` names whoever is told the verdict.
+/// One row, waiting to be part of a batch: an entity's append, or several that it decided one after another. `token`
+/// names whoever is told the verdict.
 struct pending_write {
   std::uint64_t token = 0;
   shard_id shard = 0;
@@ -27,6 +28,7 @@ struct pending_write {
 struct write_verdict {
   std::uint64_t token = 0;
   append_verdict verdict = append_verdict::not_stored;
+  std::int64_t through = 0;  ///< version of the row's last fact
 };
 /// The shard was lost: another node owns it, or its head is not what we left. Its entities must end.
 struct shard_lost {
@@ -69,9 +71,10 @@ class journal_writer {
   std::vector<shard_head> owned() const;
 
   /// Queues the write, or answers `not_stored` at once: not our shard, a version that does not follow the stream's last
-  /// one, or a full queue.
-  void enqueue(pending_write write, writer_events& out);
-  /// A queued write of this stream is waited for after all.
+  /// one, one that follows another of which nothing is known here any more, or a full queue. False: it became part of
+  /// the stream's last write, which waits here, and its own token is not spoken of again.
+  bool enqueue(pending_write write, writer_events& out);
+  /// The last queued write of this stream is waited for after all.
   void hurry(shard_id shard, const stream_id& stream);
   /// Answers once no write of this stream can be stored any more: takes what was not sent from the queue and waits for
   /// what was. A new incarnation of an entity begins after it. An empty stream means all streams of the shard.
@@ -93,7 +96,7 @@ class journal_writer {
  private:
   struct shard_state {
     shard_head head;
-    std::vector<pending_write> in_flight;  ///< their bodies are in the rows
+    std::vector<pending_write> in_flight;
     std::vector<journal_row> rows;         ///< of in_flight, with seq and hash; in parts_ while they are out
     bool alone = false;  ///< a batch was refused: send this shard's rows one at a time until one passes or is refused
     std::unordered_map<stream_id, std::int64_t> next_version;
@@ -108,7 +111,9 @@ class journal_writer {
   shard_append part_of(shard_id id);
   void stored(shard_state& shard, writer_events& out);
   void back_to_queue(shard_state& shard);
-  void refuse(pending_write& write, writer_events& out);
+  bool join(pending_write& write);
+  void drop_queued(shard_id shard, const stream_id& stream, writer_events& out);
+  void refuse(const pending_write& write, writer_events& out);
   void lose(shard_id shard, const std::string& why, writer_events& out);
   void pass_barriers(writer_events& out);
   bool in_flight(shard_id shard, const stream_id& stream) const;

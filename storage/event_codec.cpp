@@ -204,12 +204,16 @@ bool read_event(layout_reader& in, event_record& event, const event_record* befo
 
 }  // namespace
 
-std::string pack(const std::vector<event_record>& events) {
+std::size_t packed_bytes(const std::vector<event_record>& events) {
   constexpr std::size_t envelope = 128;
   std::size_t size = 2;
   for (const auto& event : events) size += envelope + event.body.size();
+  return size;
+}
+
+std::string pack(const std::vector<event_record>& events) {
   std::string out;
-  out.reserve(size);
+  out.reserve(packed_bytes(events));
   out += '[';
   const event_record* before = nullptr;
   for (const auto& event : events) {

@@ -67,7 +67,7 @@ void tell(writer_ptr self, writer_events& events) {
     void operator()(const write_verdict& told) const {
       const auto who = state.writers.find(told.token);
       if (who == state.writers.end()) return;
-      self->send(who->second, write_told{told.verdict});
+      self->send(who->second, write_told{told.verdict, told.through});
       state.writers.erase(who);
     }
     void operator()(committed_rows& part) const { committed.push_back(std::move(part)); }
@@ -455,7 +455,8 @@ caf::behavior writer(writer_ptr self, node_services services, writer_settings se
         const auto token = ++s.last_token;
         s.writers.emplace(token, caf::actor_cast<caf::actor>(self->current_sender()));
         writer_events events;
-        s.core->enqueue({token, ask.shard, std::move(ask.stream), std::move(ask.what)}, events);
+        if (!s.core->enqueue({token, ask.shard, std::move(ask.stream), std::move(ask.what)}, events))
+          s.writers.erase(token);
         tell(self, events);
         schedule(self);
       },

@@ -22,7 +22,7 @@ using shared_rows = std::shared_ptr<const std::vector<journal_row>>;
 
 // ---- journal writer
 // ------------------------------------------------------------------------------------------------------
-/// From an entity; answered with write_told.
+/// From an entity; answered with write_told, one that decides ahead perhaps with one for several.
 struct write_ask {
   shard_id shard = 0;
   stream_id stream;
@@ -30,6 +30,7 @@ struct write_ask {
 };
 struct write_told {
   append_verdict verdict = append_verdict::not_stored;
+  std::int64_t through = 0;  ///< of what it wrote up to this version
 };
 /// From a shard; answered with barrier_told. An empty stream: all streams of the shard.
 struct barrier_ask {

@@ -2,6 +2,7 @@
 #include "actors/protocol/node_messages.hpp"
 
 #ifdef SB_PAUSE_POINTS
+#include <deque>
 #include <vector>
 
 #include "domain/orders/order.hpp"
@@ -27,13 +28,17 @@ class stream_watch {
  public:
   void replayed(const entity_key& key, const stream_history& history);
   void appending(const entity_key& key, const append_out& append);
-  void appended(append_verdict verdict);
+  void appended(append_verdict verdict, std::int64_t through);
 
  private:
-  std::vector<std::string> take(const entity_key& key, const std::string& body);
+  struct sent_steps {
+    std::int64_t through = 0;  ///< version of the append's last fact
+    std::vector<std::string> steps;
+  };
+  std::vector<std::string> take(const entity_key& key, const std::vector<event_record>& events);
 
   order_status status_ = order_status::none;
-  std::vector<std::string> out_;  ///< steps of the append that is out
+  std::deque<sent_steps> out_;  ///< of the appends that are out
 };
 
 /// A call has passed the broker actor's checks of lease and send window, and the broker has not seen it.
@@ -48,7 +53,7 @@ void fill_answers();
 struct stream_watch {
   void replayed(const entity_key&, const stream_history&) const {}
   void appending(const entity_key&, const append_out&) const {}
-  void appended(append_verdict) const {}
+  void appended(append_verdict, std::int64_t) const {}
 };
 inline void broker_called(broker_verb) {}
 inline void fill_called() {}

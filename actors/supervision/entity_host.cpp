@@ -178,9 +178,10 @@ caf::behavior entity_host(self_ptr self, node_services services, caf::actor shar
       },
       [self](const write_told& told) {
         if (!self->state.guest) return;
-        self->state.guest->watch.appended(told.verdict);
-        drive(self,
-              [&](entity_core& core, outputs& out) { core.appended(told.verdict, self->state.services.clock(), out); });
+        self->state.guest->watch.appended(told.verdict, told.through);
+        drive(self, [&](entity_core& core, outputs& out) {
+          core.appended(told.verdict, told.through, self->state.services.clock(), out);
+        });
         ask_for_tick(self);
       },
       [self](tick) {

@@ -354,8 +354,7 @@ SCENARIO("who follows the journal hears once of a commit, of its role's rows, an
   const auto write = [&](shard_id shard, const stream_id& stream) {
     append_out row;
     row.version = 1;
-    row.events = 1;
-    row.body = "[]";
+    row.facts.resize(1);
     row.urgent = true;
     caf::anon_send(writing, write_ask{shard, stream, std::move(row)});
   };
@@ -371,6 +370,34 @@ SCENARIO("who follows the journal hears once of a commit, of its role's rows, an
   node.run();
   std::sort(heard.begin(), heard.end());
   CHECK(heard == std::vector<std::string>{"none gone 66", "trade gone 66", "user gone 66"});
+}
+
+SCENARIO("an entity that decides ahead hears once of what became one row") {
+  small_node node;
+  const auto writing = node.keep(node.system.spawn(
+      writer, node.services, writer_settings{self},
+      [&] { return std::unique_ptr<journal>{std::make_unique<memory_journal>(node.store)}; }, append_observer{}));
+  caf::anon_send(writing, own_ask{{node.table.claim({{1, 0, 0}}, self, {}, {}).at(0).head}});
+  std::vector<std::int64_t> told;
+  const auto entity = node.keep(node.system.spawn([&told, writing](caf::event_based_actor* me) -> caf::behavior {
+    for (std::int64_t version = 1; version <= 3; ++version) {
+      append_out row;
+      row.version = version;
+      row.facts.resize(1);
+      row.urgent = true;
+      row.follows = version > 1;
+      me->send(writing, write_ask{1, "7/book/7", std::move(row)});
+    }
+    return {[&told](const write_told& verdict) {
+      CHECK(verdict.verdict == append_verdict::stored);
+      told.push_back(verdict.through);
+    }};
+  }));
+  node.run();
+  CHECK(told == std::vector<std::int64_t>{3});
+  const auto rows = node.table.read_after(1, 0, 10, {});
+  REQUIRE(rows.size() == 1);
+  CHECK(rows.front().events == 3);
 }
 
 SCENARIO("the journal's writer forgets a subscriber that has ended") {

@@ -58,6 +58,7 @@ stream_history one_row(const stream_id& stream) {
 /// A shard with one order, before a writer that keeps what it is asked until the test answers.
 struct shard_and_writer : quiet_system {
   std::vector<caf::actor> writing;   ///< entities that wait for write_told
+  std::int64_t written = 0;          ///< version of the last fact of the last of them
   std::vector<stream_id> resolving;  ///< streams whose barrier is asked for
   std::vector<stream_id> forgotten;
   int forgotten_told = 0;  ///< messages that said so
@@ -83,7 +84,10 @@ struct shard_and_writer : quiet_system {
         routes_to(services, {}, [this](std::uint64_t, answer&& told) { answers.push_back(std::move(told)); });
     services.writer = keep(system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
       return {
-          [this, self](const write_ask&) { writing.push_back(caf::actor_cast<caf::actor>(self->current_sender())); },
+          [this, self](const write_ask& ask) {
+            writing.push_back(caf::actor_cast<caf::actor>(self->current_sender()));
+            written = ask.what.version + std::ssize(ask.what.facts) - 1;
+          },
           [this](const barrier_ask& ask) {
             if (!ask.stream.empty()) return resolving.push_back(ask.stream);
             ++barriers;
@@ -142,7 +146,7 @@ struct shard_and_writer : quiet_system {
     run();
   }
   void stored() {
-    caf::anon_send(writing.back(), write_told{append_verdict::stored});
+    caf::anon_send(writing.back(), write_told{append_verdict::stored, written});
     run();
   }
   std::int64_t entities() {
@@ -215,7 +219,7 @@ SCENARIO("an actor serves one order after another", "[shard]") {
     node.ask("ORD2");
     THEN("the next one has another") {
       CHECK_FALSE(node.writing.back() == first);
-      caf::anon_send(first, write_told{append_verdict::stored});
+      caf::anon_send(first, write_told{append_verdict::stored, 1});
       node.run();
       CHECK(node.answers.size() == 1);
     }

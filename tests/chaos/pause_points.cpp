@@ -110,12 +110,10 @@ std::vector<std::string> saga_steps() {
 }
 
 /// Follows the events of one row; the names of the steps among them.
-std::vector<std::string> stream_watch::take(const entity_key& key, const std::string& body) {
+std::vector<std::string> stream_watch::take(const entity_key& key, const std::vector<event_record>& events) {
   std::vector<std::string> steps;
   std::string why;
-  const auto events = unpack(body, why);
-  if (!events) return steps;
-  for (const auto& event : *events) {
+  for (const auto& event : events) {
     if (key.kind == entity_kind::book) {
       if (std::find(book_facts.begin(), book_facts.end(), event.type) != book_facts.end())
         steps.push_back(book_step(event.type));
@@ -134,17 +132,22 @@ std::vector<std::string> stream_watch::take(const entity_key& key, const std::st
 
 void stream_watch::replayed(const entity_key& key, const stream_history& history) {
   if (key.kind != entity_kind::order) return;
-  for (const auto& row : history.rows) take(key, row.body);
+  std::string why;
+  for (const auto& row : history.rows) {
+    if (const auto events = unpack(row.body, why)) take(key, *events);
+  }
 }
 
 void stream_watch::appending(const entity_key& key, const append_out& append) {
-  out_ = take(key, append.body);
-  for (const auto& step : out_) pass(step + "/decided");
+  out_.push_back({append.version + std::ssize(append.facts) - 1, take(key, append.facts)});
+  for (const auto& step : out_.back().steps) pass(step + "/decided");
 }
 
-void stream_watch::appended(append_verdict verdict) {
+void stream_watch::appended(append_verdict verdict, std::int64_t through) {
   if (verdict != append_verdict::stored) return;  // the entity is replayed by another host
-  for (const auto& step : std::exchange(out_, {})) pass(step + "/stored");
+  for (; !out_.empty() && out_.front().through <= through; out_.pop_front()) {
+    for (const auto& step : out_.front().steps) pass(step + "/stored");
+  }
 }
 
 void broker_called(broker_verb what) { pass(broker_step(word_of(what)) + "/called"); }

@@ -98,14 +98,16 @@ SCENARIO("a reservation is answered when it is stored") {
       CHECK_FALSE(d.appending());
     }
   }
-  WHEN("forty are asked in one turn") {
+  WHEN("forty are asked while none is stored yet") {
     d.clear();
-    d.give(d.reserve("P0"));
-    for (int i = 1; i < 40; ++i) d.give(d.reserve("P" + std::to_string(i), 1, 1));
-    d.store();
-    CHECK(d.all<append_out>().back().events == 39);
-    d.store();
-    CHECK(d.verdicts().size() == 40);
+    for (int i = 0; i < 40; ++i) d.give(d.reserve("P" + std::to_string(i), 1, 20));
+    THEN("each counts for those behind it, and none hears of it before it is stored") {
+      CHECK(d.all<append_out>().size() == 40);
+      CHECK(d.verdicts().empty());
+      d.store_all();
+      CHECK(std::ranges::count(d.verdicts(), verdict::reserved) == 25);  // 500 of 1,000 are O1's
+      CHECK(std::ranges::count(d.verdicts(), verdict::denied) == 15);
+    }
   }
 }
 

@@ -14,9 +14,11 @@ const entity_key counter_key{{7}, entity_kind::user, "1"};
 /// busy.
 class counter final : public entity {
  public:
-  explicit counter(std::int64_t gather_ms = 0) : gather_ms_{gather_ms} {}
+  explicit counter(std::int64_t gather_ms = 0, bool ahead = false, std::int64_t snapshot_from = 3)
+      : gather_ms_{gather_ms}, ahead_{ahead}, snapshot_from_{snapshot_from} {}
 
   std::int64_t gather_ms(boot_ms) const override { return gather_ms_; }
+  bool decides_ahead() const override { return ahead_; }
   bool replay(const event_record& event, wall_ms, std::string& why) override {
     if (event.type != "counted") {
       why = "not mine: " + event.type;
@@ -52,13 +54,17 @@ class counter final : public entity {
   }
   void committed(const clock_reading&, outputs& out) override { out.push_back(alarm_out{2, count_}); }
   bool busy() const override { return busy_; }
-  std::optional<snapshot_offer> snapshot(std::int64_t tail_events, std::size_t) override {
-    if (tail_events < 3) return std::nullopt;
+  bool snapshot_due(std::int64_t tail_events, std::size_t) const override {
+    return tail_events >= snapshot_from_;
+  }
+  std::optional<snapshot_offer> snapshot() override {
     return snapshot_offer{[count = count_] { return std::to_string(count); }, [](std::size_t) {}};
   }
 
  private:
   std::int64_t gather_ms_;
+  bool ahead_;
+  std::int64_t snapshot_from_;
   std::int64_t count_ = 0;
   bool busy_ = false;
 };
@@ -73,6 +79,15 @@ struct fresh_counter : stage {
 struct gathering_counter : stage {
   gathering_counter() : stage{counter_key, [] { return std::make_unique<counter>(40); }, 8} { come_back(); }
   void gather_time_is_over() { give(sb::alarm{entity_core::alarm_gathered}); }
+};
+/// Does not wait for its own appends.
+struct hasty_counter : stage {
+  explicit hasty_counter(std::int64_t gather_ms = 0, std::int64_t snapshot_from = 3)
+      : stage{counter_key, [=] { return std::make_unique<counter>(gather_ms, true, snapshot_from); }, 8} {
+    come_back();
+    clear();
+  }
+  void stored_through(std::int64_t version) { core->appended(append_verdict::stored, version, now(), out); }
 };
 requester client(std::uint64_t request) { return {1, request}; }
 std::int64_t told(const stage& s, std::uint64_t request) {
@@ -128,7 +143,7 @@ SCENARIO("what is queued while an append is out becomes one append") {
         REQUIRE(s.all<append_out>().size() == 2);
         const auto second = s.all<append_out>().back();
         CHECK(second.version == 2);
-        CHECK(second.events == 3);
+        CHECK(second.facts.size() == 3);
         CHECK(second.urgent);
         CHECK(s.reply_count(5) == 0);
         s.store();
@@ -137,6 +152,121 @@ SCENARIO("what is queued while an append is out becomes one append") {
         CHECK(told(s, 5) == 4);
       }
     }
+  }
+}
+
+SCENARIO("one that decides ahead does not wait for its own append") {
+  hasty_counter s;
+  s.give(create_user{}, client(1));
+  s.give(create_user{}, client(2));
+  s.give(get_user{}, client(3));
+  const auto appends = s.all<append_out>();
+  REQUIRE(appends.size() == 2);
+  CHECK_FALSE(appends[0].follows);
+  CHECK(appends[1].follows);
+  CHECK(appends[1].version == 2);
+  CHECK(s.core->queued() == 0);
+  CHECK_FALSE(s.core->can_retire());
+  WHEN("the first is stored") {
+    s.store();
+    THEN("what rests on the second has not left, nor is anything to be done next") {
+      CHECK(told(s, 1) == 1);
+      CHECK(s.reply_count(2) == 0);
+      CHECK(s.reply_count(3) == 0);
+      CHECK_FALSE(s.alarm_after(2));
+      s.store();
+      CHECK(told(s, 2) == 2);
+      CHECK(told(s, 3) == 2);
+      CHECK(s.alarm_after(2) == 2);
+      CHECK(s.core->can_retire());
+    }
+  }
+  WHEN("both became one row") {
+    s.stored_through(2);
+    THEN("all leaves, in the order in which it was asked") {
+      REQUIRE(s.all<reply_out>().size() == 3);
+      for (std::uint64_t request = 1; request <= 3; ++request)
+        CHECK(s.all<reply_out>()[request - 1].to.request == request);
+      CHECK(s.core->can_retire());
+    }
+  }
+  WHEN("the first is not stored") {
+    s.lose();
+    THEN("nobody is told what was decided on it, whatever is said of the second") {
+      s.stored_through(2);
+      CHECK(s.failed());
+      CHECK(s.all<reply_out>().size() == 3);
+      for (std::uint64_t request = 1; request <= 3; ++request) CHECK(s.replies<rejected>(request).size() == 1);
+    }
+  }
+  WHEN("the second is refused while the first is out") {
+    s.core->appended(append_verdict::not_stored, 2, s.now(), s.out);
+    THEN("the entity trusts itself no longer") { CHECK(s.failed()); }
+  }
+}
+
+SCENARIO("what is decided ahead is bounded") {
+  hasty_counter s{0, 1'000};
+  for (std::uint64_t request = 1; request <= 66; ++request) s.give(create_user{}, client(request));
+  CHECK(s.all<append_out>().size() == 64);
+  CHECK(s.core->queued() == 2);
+  s.store();
+  REQUIRE(s.all<append_out>().size() == 65);
+  CHECK(s.all<append_out>().back().facts.size() == 2);
+}
+
+SCENARIO("somebody who asks behind unhurried facts makes them hurry, once") {
+  hasty_counter s;
+  s.give(create_user{});
+  CHECK_FALSE(s.all<append_out>().back().urgent);
+  s.give(get_user{}, client(1));
+  CHECK(s.all<hurry_out>().size() == 1);
+  s.give(get_user{}, client(2));
+  CHECK(s.all<hurry_out>().size() == 1);
+  CHECK(s.reply_count(1) == 0);
+  s.store();
+  CHECK(told(s, 1) == 1);
+  CHECK(told(s, 2) == 1);
+}
+
+SCENARIO("a snapshot that is due waits until all facts are stored, and nothing is decided ahead meanwhile") {
+  hasty_counter s{40};
+  s.give(create_user{}, client(1));
+  GIVEN("appends that are out") {
+    s.give(create_user{}, client(2));
+    s.give(create_user{}, client(3));
+    s.give(create_user{}, client(4));
+    CHECK(s.all<append_out>().size() == 3);
+    CHECK(s.core->queued() == 1);
+    s.store();
+    s.store();
+    CHECK(s.all<snapshot_out>().empty());
+    s.store();
+    REQUIRE(s.all<snapshot_out>().size() == 1);
+    CHECK(s.all<snapshot_out>().front().version == 3);
+    CHECK(s.all<snapshot_out>().front().offer.text() == "3");
+    CHECK(s.all<append_out>().back().version == 4);
+  }
+  GIVEN("facts that were gathered while an append was out") {
+    s.give(create_user{});
+    s.store();
+    THEN("they wait where none is due") { CHECK_FALSE(s.appending()); }
+    s.give(create_user{}, client(2));  // with what was gathered
+    s.give(create_user{});
+    s.store();
+    THEN("and are stored where one is") { CHECK(s.all<snapshot_out>().size() == 1); }
+  }
+  GIVEN("one that becomes due by what is gathered") {
+    s.give(create_user{}, client(2));
+    s.give(create_user{});
+    CHECK(s.all<append_out>().size() == 2);
+    s.store();
+    s.store();
+    CHECK(s.all<snapshot_out>().empty());
+    CHECK_FALSE(s.appending());
+    s.give(sb::alarm{entity_core::alarm_gathered});
+    s.store();
+    CHECK(s.all<snapshot_out>().front().version == 3);
   }
 }
 
@@ -153,7 +283,7 @@ SCENARIO("facts that nobody waits for wait for company") {
     THEN("all of it is one row, and he has waited for no other") {
       REQUIRE(s.all<append_out>().size() == 1);
       CHECK(s.all<append_out>().back().version == 1);
-      CHECK(s.all<append_out>().back().events == 3);
+      CHECK(s.all<append_out>().back().facts.size() == 3);
       CHECK(s.all<append_out>().back().urgent);
       s.store();
       CHECK(told(s, 1) == 3);
@@ -176,7 +306,7 @@ SCENARIO("facts that nobody waits for wait for company") {
     s.gather_time_is_over();
     THEN("they leave by themselves") {
       REQUIRE(s.all<append_out>().size() == 1);
-      CHECK(s.all<append_out>().back().events == 2);
+      CHECK(s.all<append_out>().back().facts.size() == 2);
       CHECK_FALSE(s.all<append_out>().back().urgent);
       s.store();
       CHECK(s.core->can_retire());
@@ -194,7 +324,7 @@ SCENARIO("facts that nobody waits for wait for company") {
     for (int more = 0; more < 254; ++more) s.give(create_user{});
     THEN("they do not wait any longer") {
       REQUIRE(s.appending());
-      CHECK(s.all<append_out>().back().events == 256);
+      CHECK(s.all<append_out>().back().facts.size() == 256);
     }
   }
   WHEN("the entity ends") {

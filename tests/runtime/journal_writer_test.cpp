@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "storage/event_codec.hpp"
 #include "storage/hash_chain.hpp"
 #include "storage/memory/journal.hpp"
 
@@ -28,13 +29,23 @@ struct desk {
     const auto seen = store.heads({shard}, {}).front();
     store.claim({{shard, seen.epoch, seen.incarnation}}, other, {}, {});
   }
-  std::uint64_t write(shard_id shard, const stream_id& stream, std::int64_t version, std::int32_t count = 1,
+  std::uint64_t write(shard_id shard, const stream_id& stream, std::int64_t version, std::size_t count = 1,
                       bool urgent = true) {
     ++last_token;
-    writer.enqueue({last_token, shard, stream, {version, count, body_of(last_token), {1}, urgent}}, events);
+    writer.enqueue({last_token, shard, stream, {version, facts(last_token, count), {1}, urgent, false}}, events);
     return last_token;
   }
-  static std::string body_of(std::uint64_t token) { return "[" + std::to_string(token) + "]"; }
+  /// One that was decided while the stream's last one was out.
+  std::uint64_t write_behind(shard_id shard, const stream_id& stream, std::int64_t version, std::size_t count = 1,
+                             bool urgent = true) {
+    ++last_token;
+    joined = !writer.enqueue({last_token, shard, stream, {version, facts(last_token, count), {1}, urgent, true}}, events);
+    return last_token;
+  }
+  static std::vector<event_record> facts(std::uint64_t token, std::size_t count = 1) {
+    return {count, event_record{"fact-" + std::to_string(token), 1, {}, {}, {}, "{}"}};
+  }
+  static std::string body_of(std::uint64_t token) { return pack(facts(token)); }
   append_step next_append() { return std::get<append_step>(writer.next()); }
   /// The next statement is executed and answered.
   void run() {
@@ -84,6 +95,7 @@ struct desk {
   journal_writer writer{100, 50};
   writer_events events;
   std::uint64_t last_token = 0;
+  bool joined = false;  ///< the last write_behind
 };
 
 constexpr auto stored = append_verdict::stored;
@@ -160,6 +172,119 @@ TEST_CASE("what a writer refuses before any SQL") {
   }));
   CAPTURE(refusal.name);
   CHECK(d.verdict(refusal.write(d)) == not_stored);
+}
+
+SCENARIO("what was decided one after another is one row where none of it has left") {
+  desk d;
+  const auto a = d.write(1, "7/book/7", 1, 2);
+  d.write(1, "7/order/A", 1);
+  GIVEN("an append that still waits here") {
+    const auto b = d.write_behind(1, "7/book/7", 3);
+    CHECK(d.joined);
+    CHECK(d.writer.queued() == 2);
+    d.run();
+    THEN("its verdict is for both") {
+      CHECK(d.verdict(a) == stored);
+      CHECK_FALSE(d.verdict(b));
+      CHECK(d.all<write_verdict>().front().through == 3);
+      auto both = desk::facts(a, 2);
+      both.push_back(desk::facts(b).front());
+      CHECK(d.bodies(1).front() == pack(both));
+      CHECK(d.rows(1).front().events == 3);
+      CHECK(d.rows(1).size() == 2);
+    }
+  }
+  GIVEN("an append that has left") {
+    const auto sent = d.next_append();
+    const auto b = d.write_behind(1, "7/book/7", 3);
+    CHECK_FALSE(d.joined);
+    d.write_behind(1, "7/book/7", 4);
+    CHECK(d.joined);
+    d.writer.append_done(d.store.append(sent.parts, {}), d.events);
+    CHECK_FALSE(d.verdict(b));
+    d.run();
+    CHECK(d.verdict(b) == stored);
+    CHECK(d.all<write_verdict>().back().through == 4);
+    CHECK(d.rows(1).back().version == 3);
+  }
+  GIVEN("an append in no hurry, and one behind it that somebody waits for") {
+    d.run();
+    d.write(1, "7/book/7", 3, 1, false);
+    CHECK_FALSE(d.writer.urgent());
+    d.write_behind(1, "7/book/7", 4, 1, false);
+    CHECK_FALSE(d.writer.urgent());
+    d.write_behind(1, "7/book/7", 5);
+    CHECK(d.writer.urgent());
+    d.run();
+    CHECK_FALSE(d.writer.urgent());
+  }
+  GIVEN("more than a row should have") {
+    d.write_behind(1, "7/book/7", 3, 254);
+    CHECK(d.joined);
+    d.write_behind(1, "7/book/7", 257);
+    CHECK_FALSE(d.joined);
+    d.write_behind(1, "7/book/7", 258);
+    CHECK(d.joined);
+    d.run();
+    CHECK(d.rows(1).size() == 3);
+    CHECK(d.rows(1).back().events == 2);
+  }
+}
+
+SCENARIO("what follows an append that is not stored is not stored either") {
+  desk d;
+  const auto a = d.write(1, "7/book/7", 1);
+  const auto other = d.write(1, "7/order/A", 1);
+  GIVEN("one that PostgreSQL refuses") {
+    d.next_append();
+    const auto b = d.write_behind(1, "7/book/7", 2);
+    d.writer.append_done({{1, append_status::data_refused, {}}}, d.events);
+    d.next_append();  // one at a time
+    d.writer.append_done({{1, append_status::data_refused, {}}}, d.events);
+    CHECK(d.verdict(a) == not_stored);
+    CHECK(d.verdict(b) == not_stored);
+    AND_WHEN("its entity goes on, because it has not heard of that yet") {
+      const auto c = d.write_behind(1, "7/book/7", 3);
+      THEN("that neither") { CHECK(d.verdict(c) == not_stored); }
+    }
+    THEN("what has nothing to do with it is, and the replayed entity begins where the stream ends") {
+      const auto anew = d.write(1, "7/book/7", 1);
+      d.run();
+      if (d.writer.has_work()) d.run();
+      CHECK(d.verdict(other) == stored);
+      CHECK(d.verdict(anew) == stored);
+      CHECK_FALSE(d.writer.has_work());
+    }
+  }
+  GIVEN("a shard that is lost and claimed anew before it is heard of") {
+    d.next_append();
+    d.writer.append_done({{1, append_status::fenced, {}}}, d.events);
+    d.own(1);
+    CHECK(d.verdict(d.write_behind(1, "7/book/7", 2)) == not_stored);
+  }
+  GIVEN("an unknown commit") {
+    d.run_with(GENERATE(fault::unknown_not_applied, fault::unknown_applied));
+    const auto b = d.write_behind(1, "7/book/7", 2);
+    CHECK_FALSE(d.joined);
+    while (d.writer.has_work()) d.run();
+    THEN("it is settled first, then both are there, in their order") {
+      CHECK(d.verdict(b) == stored);
+      const auto rows = d.rows(1);
+      REQUIRE(rows.size() == 3);
+      CHECK(rows[0].stream == "7/book/7");
+      CHECK(rows[2].version == 2);
+    }
+  }
+}
+
+SCENARIO("the last write of a stream is the one that is hurried") {
+  desk d;
+  d.write(1, "7/book/7", 1, 1, false);
+  d.next_append();
+  d.write_behind(1, "7/book/7", 2, 1, false);
+  CHECK_FALSE(d.writer.urgent());
+  d.writer.hurry(1, "7/book/7");
+  CHECK(d.writer.urgent());
 }
 
 SCENARIO("a fenced shard loses everything, the others nothing") {

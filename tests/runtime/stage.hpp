@@ -42,27 +42,24 @@ class stage {
     in.body = std::move(body);
     core->deliver(std::move(in), now(), out);
   }
-  /// The append that is out is committed.
+  /// The oldest append that is out is committed.
   void store() {
     const auto append = waiting();
     journal_row row;
     row.stream = stream_of(key_);
     row.seq = static_cast<std::int64_t>(rows.size()) + 1;
     row.version = append.version;
-    row.events = append.events;
+    row.events = static_cast<std::int32_t>(append.facts.size());
     row.at = append.at;
-    row.body = append.body;
+    row.body = pack(append.facts);
     rows.push_back(std::move(row));
-    core->appended(append_verdict::stored, now(), out);
+    core->appended(append_verdict::stored, through(append), now(), out);
   }
   void store_all() {
     while (appending()) store();
   }
-  /// The append that is out will never be stored.
-  void lose() {
-    waiting();
-    core->appended(append_verdict::not_stored, now(), out);
-  }
+  /// The oldest append that is out will never be stored.
+  void lose() { core->appended(append_verdict::not_stored, through(waiting()), now(), out); }
   /// A new incarnation, from what the journal has.
   void come_back(predecessor former = predecessor::lost) {
     core = std::make_unique<entity_core>(key_, make_(), queue_max_);
@@ -112,13 +109,12 @@ class stage {
   }
   bool appending() const { return appends() > acknowledged_; }
   bool failed() const { return !all<fail_out>().empty(); }
-  /// Forgets the outputs; an append that is out stays out.
+  /// Forgets the outputs; what is out stays out.
   void clear() {
-    std::optional<append_out> open;
-    if (appending()) open = all<append_out>().back();
-    out.clear();
+    auto open = all<append_out>();
+    open.erase(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(acknowledged_));
+    out.assign(std::move_iterator{open.begin()}, std::move_iterator{open.end()});
     acknowledged_ = 0;
-    if (open) out.emplace_back(std::move(*open));
   }
 
   std::vector<event_record> events() const {
@@ -158,6 +154,7 @@ class stage {
   std::optional<stored_snapshot> snapshot;
 
  private:
+  static std::int64_t through(const append_out& append) { return append.version + std::ssize(append.facts) - 1; }
   std::size_t appends() const { return all<append_out>().size(); }
   append_out waiting() {
     if (!appending()) throw std::logic_error{"no append is out"};

@@ -232,7 +232,7 @@ void node::perform(shard_id id, slot& entry, outputs& out) {
       const auto token = ++last_token_;
       writes_[token] = {id, stream, entry.host};
       writer_events events;
-      writer_->enqueue({token, id, stream, std::move(*append)}, events);
+      if (!writer_->enqueue({token, id, stream, std::move(*append)}, events)) writes_.erase(token);
       tell(std::move(events));
       schedule_step();
     } else if (auto* message_out = std::get_if<send_out>(&item)) {

@@ -169,6 +169,8 @@ class node {
   bool claiming_ = false;  ///< a claim is on its way, or its answer is
   std::map<shard_id, running_shard> shards_;
   std::uint64_t last_token_ = 0;
+  std::int64_t told_at_ = 0;  ///< when the last that the writer has said arrives
+  bool refused_ = false;      ///< PostgreSQL refused the last statement that got there
   struct write_origin {
     shard_id id;
     stream_id stream;

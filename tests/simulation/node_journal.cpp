@@ -10,8 +10,12 @@ namespace sb::simulation {
 
 // ---- journal -------------------------------------------------------------------------------------------------------
 
+/// What the writer says is on its way for a moment, in its order; meanwhile its next statement may leave.
 void node::tell(writer_events events) {
-  for (auto& event : events) later(0, [this, event = std::move(event)]() mutable { act(event); });
+  for (auto& event : events) {
+    told_at_ = std::max(told_at_, world_.time.now() + world_.chance.between(0, 2));
+    later(told_at_ - world_.time.now(), [this, event = std::move(event)]() mutable { act(event); });
+  }
 }
 
 void node::act(writer_event& event) {
@@ -21,7 +25,7 @@ void node::act(writer_event& event) {
     auto* entry = find(origin.mapped().id, origin.mapped().stream, origin.mapped().host);
     if (entry == nullptr || !entry->core) return;
     drive(origin.mapped().id, *entry,
-          [&](entity_core& core, outputs& out) { core.appended(verdict->verdict, clock(), out); });
+          [&](entity_core& core, outputs& out) { core.appended(verdict->verdict, verdict->through, clock(), out); });
   } else if (const auto* committed = std::get_if<committed_rows>(&event)) {
     take_hint(*committed);
   } else if (const auto* lost = std::get_if<shard_lost>(&event)) {
@@ -106,7 +110,9 @@ void node::send_append(append_step what) {
     count(fault::append_not_attempted);
     return tell_later(chance.between(0, 50), all(append_status::not_attempted));
   }
-  if (world_.strikes(fault::append_refused)) {
+  // What is refused once may well be refused for a row of it.
+  refused_ = world_.strikes(fault::append_refused) || (refused_ && chance.chance(300));
+  if (refused_) {
     count(fault::append_refused);
     return tell_later(chance.between(0, 5), all(append_status::data_refused));
   }
