@@ -52,7 +52,7 @@ class writer {
     what.facts = events;
     what.at = now();
     writer_events told;
-    core_.enqueue({0, shard_of(key), stream_of(key), std::move(what)}, told);
+    core_.enqueue({0, shard_of(key), stream_of(key), 0, std::move(what)}, told);
     if (!told.empty()) throw std::logic_error(stream_of(key) + ": the writer does not take the row");
     if (core_.queued() >= rows_max) store();
   }

@@ -1,6 +1,7 @@
 #include "runtime/book_entity.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/risk_events.hpp"
 
@@ -146,7 +147,7 @@ void book_entity::on(const alarm& in, const envelope&, turn& now) {
     ask.to = order_key(key_.organization, oldest.order);
     ask.causation = "probe";
     const auto attempt = book_.reservations.at(oldest.order).attempt;
-    now.at_once(send_out{std::move(ask), probe_order{attempt}});
+    now.after_commit_unhurried(send_out{std::move(ask), probe_order{attempt}});  // the reservation may be out
     ++probes;
     // Asked again until it is heard of: the question or its answer may be lost.
     oldest.since = {now.now.boot.value - rules_.probe_after_ms + rules_.probe_retry_ms};
@@ -219,13 +220,15 @@ void book_entity::committed(const clock_reading&, outputs&) {}
 /// watched keeps it here.
 bool book_entity::busy() const { return probing_; }
 
-bool book_entity::snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) const {
-  return tail_events >= rules_.snapshot_events_min && tail_bytes >= 4 * *snapshot_bytes_;
+/// Only who has a place for it waits for the moment.
+bool book_entity::snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) {
+  if (tail_events < rules_.snapshot_events_min || tail_bytes < 4 * *snapshot_bytes_) return false;
+  if (!place_) place_ = places_.take();
+  return place_ != nullptr;
 }
 
 std::optional<snapshot_offer> book_entity::snapshot() {
-  auto place = places_.take();
-  if (!place) return std::nullopt;
+  auto place = std::exchange(place_, nullptr);
   // Shared, because a function object may be copied: the book and its place go with the last one.
   return snapshot_offer{
       [book = std::make_shared<const risk_book>(book_), place = std::move(place)] { return encode_snapshot(*book); },

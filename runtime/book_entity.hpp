@@ -43,7 +43,7 @@ class book_entity final : public entity {
   void committed(const clock_reading& now, outputs& out) override;
   bool busy() const override;
   bool decides_ahead() const override { return true; }
-  bool snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) const override;
+  bool snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) override;
   std::optional<snapshot_offer> snapshot() override;
 
   const risk_book& state() const { return book_; }
@@ -84,6 +84,7 @@ class book_entity final : public entity {
   entity_key key_;
   book_rules rules_;
   snapshot_places places_;
+  std::shared_ptr<const void> place_;  ///< for the snapshot that is due
   risk_book book_;
   std::optional<boot_ms> asked_;  ///< for a reservation, the last time
   /// Size of the last snapshot that is stored, written by whoever stores it.

@@ -10,7 +10,7 @@ namespace sb {
 namespace {
 
 constexpr std::size_t gathered_max = 256;  // facts; they leave as soon as there are as many
-constexpr std::size_t out_max = 64;        // appends decided ahead; what comes then waits
+constexpr std::size_t sent_max = 64;       // appends decided ahead; what comes then waits
 
 }  // namespace
 
@@ -52,10 +52,14 @@ void entity_core::deliver(delivery in, const clock_reading& now, outputs& out) {
   }
   if (const auto* fired = std::get_if<alarm>(&in.body); fired != nullptr && fired->id == alarm_gathered) {
     gather_alarm_ = false;
-    if (!gathered_.empty()) append_gathered(now, out);
-    return;
+    if (gathered_.empty()) return;
+    turn late{now, out};
+    resume(late);
+    return append(late, out);
   }
-  if (from_edge && queue_.size() >= queue_max_) {
+  // What one that decides ahead has taken in does not wait in its queue.
+  const auto waiting = self_->decides_ahead() ? waiting_.size() : queue_.size();
+  if (from_edge && waiting >= queue_max_) {
     out.push_back(
         reply_out{in.head.from, rejected{rejection::overloaded, "too many requests wait for " + stream_of(key_)}});
     return;
@@ -67,10 +71,10 @@ void entity_core::deliver(delivery in, const clock_reading& now, outputs& out) {
   if (!queue_.empty() && waited_for) hurry(out);
 }
 
-bool entity_core::may_decide() const {
+bool entity_core::may_decide() {
   if (phase_ != phase::ready) return false;
-  if (out_.empty()) return true;
-  return out_.size() < out_max && self_->decides_ahead() && !self_->snapshot_due(tail_events_, tail_bytes_);
+  if (sent_.empty()) return true;
+  return sent_.size() < sent_max && self_->decides_ahead() && !self_->snapshot_due(tail_events_, tail_bytes_);
 }
 
 void entity_core::take_turns(const clock_reading& now, outputs& out) {
@@ -99,18 +103,18 @@ void entity_core::finish(turn& done, outputs& out) {
 
 /// What a turn without facts says rests on all that was decided before.
 void entity_core::hold(turn& done, outputs& out) {
-  if (out_.empty()) {
+  if (sent_.empty()) {
     release(done.after_, out);
     return self_->committed(done.now, out);
   }
-  auto& held = out_.back().held;
+  auto& held = sent_.back().held;
   std::move(done.after_.begin(), done.after_.end(), std::back_inserter(held));
   if (done.urgent_) hurry(out);
 }
 
 /// Somebody waits for what is out.
 void entity_core::hurry(outputs& out) {
-  if (!out_.empty() && std::exchange(out_.back().unhurried, false)) out.push_back(hurry_out{});
+  if (!sent_.empty() && std::exchange(sent_.back().unhurried, false)) out.push_back(hurry_out{});
 }
 
 /// What was gathered is part of the turn again.
@@ -137,40 +141,27 @@ void entity_core::append(turn& done, outputs& out) {
   row.version = version_ + 1;
   row.at = done.now.wall;
   row.urgent = done.urgent_;
-  row.follows = !out_.empty();
+  row.follows = !sent_.empty();
   version_ += events;
   tail_events_ += events;
   tail_bytes_ += packed_bytes(done.facts_);
   row.facts = std::move(done.facts_);
-  out_.push_back({version_, std::move(done.after_), !row.urgent});
+  sent_.push_back({version_, std::move(done.after_), !row.urgent});
   out.push_back(std::move(row));
 }
 
-void entity_core::append_gathered(const clock_reading& now, outputs& out) {
-  turn late{now, out};
-  resume(late);
-  append(late, out);
-}
-
 void entity_core::appended(append_verdict verdict, std::int64_t through, const clock_reading& now, outputs& out) {
-  if (phase_ != phase::ready || out_.empty() || out_.front().through > through) return;
+  if (phase_ != phase::ready || sent_.empty() || sent_.front().through > through) return;
   if (verdict == append_verdict::not_stored) return fail("its append was not stored", out);
   const auto behind =
-      std::find_if(out_.begin(), out_.end(), [&](const sent_append& sent) { return sent.through > through; });
-  for (auto stored = out_.begin(); stored != behind; ++stored) release(stored->held, out);
-  out_.erase(out_.begin(), behind);
-  if (out_.empty()) nothing_is_out(now, out);
-  take_turns(now, out);
-}
-
-/// What is gathered would keep a snapshot that is due from being one of stored facts.
-void entity_core::nothing_is_out(const clock_reading& now, outputs& out) {
-  if (gathered_.empty()) {
+      std::find_if(sent_.begin(), sent_.end(), [&](const sent_append& sent) { return sent.through > through; });
+  for (auto stored = sent_.begin(); stored != behind; ++stored) release(stored->held, out);
+  sent_.erase(sent_.begin(), behind);
+  if (sent_.empty() && gathered_.empty()) {
     self_->committed(now, out);
     offer_snapshot(out);
-  } else if (self_->snapshot_due(tail_events_, tail_bytes_)) {
-    append_gathered(now, out);
   }
+  take_turns(now, out);
 }
 
 void entity_core::release(outputs& after, outputs& out) {
@@ -197,7 +188,7 @@ void entity_core::abandon(rejection why, const std::string& detail, outputs& out
   queue_.clear();
   gathered_.clear();
   gathered_held_.clear();
-  out_.clear();
+  sent_.clear();
   phase_ = phase::failed;
 }
 
@@ -207,7 +198,8 @@ void entity_core::fail(const std::string& why, outputs& out) {
 }
 
 bool entity_core::can_retire() const {
-  return phase_ == phase::ready && out_.empty() && gathered_.empty() && queue_.empty() && waiting_.empty() && !self_->busy();
+  return phase_ == phase::ready && sent_.empty() && gathered_.empty() && queue_.empty() && waiting_.empty() &&
+         !self_->busy();
 }
 
 }  // namespace sb

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,8 @@ struct append_out {
   /// Another append of the stream was out when this one was decided: it is nothing where that is not stored.
   bool follows = false;
 };
+/// Version of its last fact.
+inline std::int64_t through(const append_out& append) { return append.version + std::ssize(append.facts) - 1; }
 /// Somebody now waits behind the last append that is out, which is unhurried: it should go with the next batch.
 struct hurry_out {};
 struct send_out {
@@ -123,6 +126,7 @@ class entity {
     return 0;
   }
   /// Whether it handles messages while an append of its own is out (docs/decisions/0021): for one that many wait for.
+  /// What it decides then may be stored with the time of the append before, so `replay` must not depend on `at`.
   virtual bool decides_ahead() const { return false; }
 
   /// Folds one stored event. False and `why` when it cannot be read: the entity is parked.
@@ -135,9 +139,9 @@ class entity {
   virtual void committed(const clock_reading& now, outputs& out) = 0;
   /// Something is outstanding that no new message would bring back to mind: it must not retire, and its alarms come.
   virtual bool busy() const = 0;
-  /// Whether a snapshot is worth its while, so many events and bytes after the last one. Until it is made nothing is
-  /// decided ahead, so that a moment comes at which all facts are stored.
-  virtual bool snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) const {
+  /// Whether a snapshot is to be made now, so many events and bytes after the last one. While it is, nothing is decided
+  /// ahead, so that a moment comes at which all facts are stored.
+  virtual bool snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) {
     static_cast<void>(tail_events), static_cast<void>(tail_bytes);
     return false;
   }
@@ -150,8 +154,8 @@ enum class append_verdict : std::uint8_t {
   not_stored,  ///< and never will be: fenced, refused or taken from the queue
 };
 
-/// An entity's whole life: recover, take turns, retire. One append of a stream is out at most, or a few where the entity
-/// decides ahead; they are stored in the order in which they left, or from one of them on none is.
+/// An entity's whole life: recover, take turns, retire. One append of a stream is out at most, or a few where the
+/// entity decides ahead; they are stored in the order in which they left, or from one of them on none is.
 class entity_core {
  public:
   enum alarm_id : std::int32_t { alarm_gathered = -1 };  ///< an entity's own are positive
@@ -183,17 +187,15 @@ class entity_core {
     bool unhurried = false;
   };
 
-  bool may_decide() const;
+  bool may_decide();
   void take_turns(const clock_reading& now, outputs& out);
   void finish(turn& done, outputs& out);
   void resume(turn& step);
   bool gather(turn& done, outputs& out);
   void append(turn& done, outputs& out);
-  void append_gathered(const clock_reading& now, outputs& out);
   void hold(turn& done, outputs& out);
   void hurry(outputs& out);
   void release(outputs& after, outputs& out);
-  void nothing_is_out(const clock_reading& now, outputs& out);
   void fail(const std::string& why, outputs& out);
   void offer_snapshot(outputs& out);
 
@@ -203,7 +205,7 @@ class entity_core {
   phase phase_ = phase::recovering;
   std::vector<delivery> queue_;
   std::vector<requester> waiting_;      ///< edge requests taken in and not answered yet
-  std::vector<sent_append> out_;        ///< not stored yet, oldest first
+  std::vector<sent_append> sent_;       ///< not stored yet, oldest first
   std::vector<event_record> gathered_;  ///< facts that wait for company; the next turn goes on from here
   outputs gathered_held_;               ///< leaves when they are stored
   bool gather_alarm_ = false;           ///< is set

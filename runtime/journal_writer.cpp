@@ -11,12 +11,11 @@ namespace sb {
 namespace {
 
 constexpr std::size_t joined_facts_max = 256;
+constexpr std::int64_t joined_ms_max = 1'000;  // a row has one time
 constexpr std::ptrdiff_t join_look_max = 512;  // writes; behind as many a row of its own does not matter
 
-std::int64_t through(const pending_write& write) { return write.what.version + std::ssize(write.what.facts) - 1; }
-
 write_verdict verdict_on(const pending_write& write, append_verdict verdict) {
-  return {write.token, verdict, through(write)};
+  return {write.token, verdict, through(write.what)};
 }
 
 }  // namespace
@@ -40,20 +39,31 @@ std::vector<shard_head> journal_writer::owned() const {
   return heads;
 }
 
-bool journal_writer::enqueue(pending_write write, writer_events& out) {
-  const auto shard = shards_.find(write.shard);
-  const auto refused = [&] {
+enqueued journal_writer::enqueue(pending_write write, writer_events& out) {
+  if (!follows_on(write)) {
     refuse(write, out);
-    return true;
-  };
-  if (shard == shards_.end()) return refused();
-  auto [version, first_seen] = shard->second.next_version.try_emplace(write.stream, write.what.version);
-  if (first_seen ? write.what.follows : version->second != write.what.version) return refused();
-  version->second = through(write) + 1;
-  if (write.what.follows && join(write)) return false;
-  if (queue_.size() >= queue_max_) return refused();
+    return enqueued::refused;
+  }
+  if (write.what.follows && join(write)) return enqueued::joined;
+  if (queue_.size() >= queue_max_) {
+    refuse(write, out);
+    return enqueued::refused;
+  }
   if (write.what.urgent) ++urgent_;
   queue_.push_back(std::move(write));
+  return enqueued::queued;
+}
+
+/// Whether it may be behind what was taken in of its stream; if so, it is the end now.
+bool journal_writer::follows_on(const pending_write& write) {
+  const auto shard = shards_.find(write.shard);
+  if (shard == shards_.end()) return false;
+  const shard_state::stream_end end{through(write.what), write.incarnation};
+  auto [last, first_seen] = shard->second.ends.try_emplace(write.stream, end);
+  if (first_seen) return !write.what.follows;
+  if (last->second.version + 1 != write.what.version) return false;
+  if (write.what.follows && last->second.incarnation != write.incarnation) return false;
+  last->second = end;
   return true;
 }
 
@@ -66,6 +76,7 @@ bool journal_writer::join(pending_write& write) {
   if (last == far_enough) return false;
   auto& earlier = last->what;
   if (earlier.facts.size() + write.what.facts.size() > joined_facts_max) return false;
+  if (write.what.at.value - earlier.at.value > joined_ms_max) return false;
   std::move(write.what.facts.begin(), write.what.facts.end(), std::back_inserter(earlier.facts));
   if (write.what.urgent && !std::exchange(earlier.urgent, true)) ++urgent_;
   return true;
@@ -91,7 +102,7 @@ void journal_writer::barrier(std::uint64_t token, shard_id shard, const stream_i
 }
 
 void journal_writer::forget(shard_id shard, const stream_id& stream) {
-  if (const auto found = shards_.find(shard); found != shards_.end()) found->second.next_version.erase(stream);
+  if (const auto found = shards_.find(shard); found != shards_.end()) found->second.ends.erase(stream);
 }
 
 writer_step journal_writer::next() {
@@ -142,7 +153,7 @@ shard_append journal_writer::part_of(shard_id id) {
   part.head_before = shard.head.head;
   part.rows.reserve(shard.in_flight.size());
   const digest* previous = &shard.head.head_hash;
-  for (auto& write : shard.in_flight) {
+  for (const auto& write : shard.in_flight) {
     auto& row = part.rows.emplace_back();
     row.shard = id;
     row.seq = part.head_before + std::ssize(part.rows);
@@ -183,13 +194,12 @@ void journal_writer::append_done(const std::vector<append_outcome>& outcomes, wr
           back_to_queue(shard);
           shard.alone = true;
         } else {
-          out.push_back(row_refused{outcome.shard, shard.in_flight.front().stream, outcome.detail});
-          const auto refused = std::exchange(shard.in_flight, {});
+          const auto write = std::move(shard.in_flight.front());
+          shard.in_flight.clear();
           shard.rows.clear();
-          for (const auto& write : refused) {
-            refuse(write, out);
-            drop_queued(write.shard, write.stream, out);  // they were decided on what is not true
-          }
+          out.push_back(row_refused{outcome.shard, write.stream, outcome.detail});
+          refuse(write, out);
+          drop_queued(write.shard, write.stream, out);  // what waits behind it was decided on it
         }
         break;
       case append_status::unknown_commit:
@@ -260,9 +270,14 @@ void journal_writer::back_to_queue(shard_state& shard) {
 }
 
 void journal_writer::refuse(const pending_write& write, writer_events& out) {
-  // The entity ends and replays: whatever it appends next is the first that we hear of the stream again. What it decided
-  // ahead says that it follows.
-  forget(write.shard, write.stream);
+  // The entity ends and replays: whatever it appends next is the first that we hear of the stream again. What it
+  // decided ahead says that it follows. One that was before it, and does not know yet, has no say in what is taken in
+  // of it.
+  if (const auto shard = shards_.find(write.shard); shard != shards_.end()) {
+    auto& ends = shard->second.ends;
+    const auto last = ends.find(write.stream);
+    if (last != ends.end() && last->second.incarnation == write.incarnation) ends.erase(last);
+  }
   out.push_back(verdict_on(write, append_verdict::not_stored));
 }
 
@@ -303,7 +318,7 @@ void journal_writer::pass_barriers(writer_events& out) {
     // A write that went back to the queue after the barrier came was never stored; nor will it be.
     drop_queued(waiting.shard, waiting.stream, out);
     if (const auto found = shards_.find(waiting.shard); waiting.stream.empty() && found != shards_.end())
-      found->second.next_version.clear();
+      found->second.ends.clear();
     forget(waiting.shard, waiting.stream);
     out.push_back(barrier_passed{waiting.token});
     return true;

@@ -22,7 +22,13 @@ struct pending_write {
   std::uint64_t token = 0;
   shard_id shard = 0;
   stream_id stream;
+  std::uint64_t incarnation = 0;  ///< of the entity: who follows an append must be who made it
   append_out what;
+};
+enum class enqueued : std::uint8_t {
+  queued,
+  joined,   ///< it is part of the stream's last write, which waits here: its token is not spoken of
+  refused,  ///< and told so
 };
 
 struct write_verdict {
@@ -71,9 +77,8 @@ class journal_writer {
   std::vector<shard_head> owned() const;
 
   /// Queues the write, or answers `not_stored` at once: not our shard, a version that does not follow the stream's last
-  /// one, one that follows another of which nothing is known here any more, or a full queue. False: it became part of
-  /// the stream's last write, which waits here, and its own token is not spoken of again.
-  bool enqueue(pending_write write, writer_events& out);
+  /// one, one that follows another which is not known here, or a full queue.
+  enqueued enqueue(pending_write write, writer_events& out);
   /// The last queued write of this stream is waited for after all.
   void hurry(shard_id shard, const stream_id& stream);
   /// Answers once no write of this stream can be stored any more: takes what was not sent from the queue and waits for
@@ -97,9 +102,13 @@ class journal_writer {
   struct shard_state {
     shard_head head;
     std::vector<pending_write> in_flight;
-    std::vector<journal_row> rows;         ///< of in_flight, with seq and hash; in parts_ while they are out
+    std::vector<journal_row> rows;  ///< of in_flight, with seq and hash; in parts_ while they are out
     bool alone = false;  ///< a batch was refused: send this shard's rows one at a time until one passes or is refused
-    std::unordered_map<stream_id, std::int64_t> next_version;
+    struct stream_end {
+      std::int64_t version = 0;       ///< of the last fact that was taken in
+      std::uint64_t incarnation = 0;  ///< of who wrote it
+    };
+    std::unordered_map<stream_id, stream_end> ends;
   };
   struct waiting_barrier {
     std::uint64_t token = 0;
@@ -111,6 +120,7 @@ class journal_writer {
   shard_append part_of(shard_id id);
   void stored(shard_state& shard, writer_events& out);
   void back_to_queue(shard_state& shard);
+  bool follows_on(const pending_write& write);
   bool join(pending_write& write);
   void drop_queued(shard_id shard, const stream_id& stream, writer_events& out);
   void refuse(const pending_write& write, writer_events& out);

@@ -39,14 +39,15 @@ using shard_id = std::int32_t;
 /// "<organization>/<kind>/<id>", for example "7/order/ORD...". At most 96 bytes of printable ASCII.
 using stream_id = std::string;
 
-/// One append of one stream: all events of one turn of one entity, packed in order.
+/// One append of one stream: all events of one turn of one entity, or of several turns one after another, packed in
+/// order.
 struct journal_row {
   shard_id shard = 0;
   std::int64_t seq = 0;  ///< position in the shard, from 1, gapless
   stream_id stream;
   std::int64_t version = 0;  ///< number of the first event in the stream, from 1
   std::int32_t events = 0;   ///< how many events are packed in `body`; the next row of the stream has version + events
-  wall_ms at;
+  wall_ms at;                ///< of the first turn
   std::int64_t epoch = 0;
   digest hash{};     ///< SHA-256 over the previous row's hash and this row, see storage/hash_chain.hpp
   std::string body;  ///< pack(events)

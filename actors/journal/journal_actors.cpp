@@ -453,10 +453,10 @@ caf::behavior writer(writer_ptr self, node_services services, writer_settings se
         auto& s = self->state;
         s.vital.count();
         const auto token = ++s.last_token;
-        s.writers.emplace(token, caf::actor_cast<caf::actor>(self->current_sender()));
+        pending_write write{token, ask.shard, std::move(ask.stream), ask.incarnation, std::move(ask.what)};
         writer_events events;
-        if (!s.core->enqueue({token, ask.shard, std::move(ask.stream), std::move(ask.what)}, events))
-          s.writers.erase(token);
+        if (s.core->enqueue(std::move(write), events) != enqueued::joined)
+          s.writers.emplace(token, caf::actor_cast<caf::actor>(self->current_sender()));
         tell(self, events);
         schedule(self);
       },

@@ -26,6 +26,7 @@ using shared_rows = std::shared_ptr<const std::vector<journal_row>>;
 struct write_ask {
   shard_id shard = 0;
   stream_id stream;
+  std::uint64_t incarnation = 0;
   append_out what;
 };
 struct write_told {

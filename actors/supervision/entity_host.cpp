@@ -22,7 +22,8 @@ void perform(self_ptr self, output& out) {
 
     void operator()(append_out& append) const {
       guest.watch.appending(guest.core.key(), append);
-      self->send(services.writer, write_ask{state.number, stream_of(guest.core.key()), std::move(append)});
+      self->send(services.writer,
+                 write_ask{state.number, stream_of(guest.core.key()), guest.incarnation, std::move(append)});
     }
     void operator()(const hurry_out&) const {
       self->send(services.writer, hurry_ask{state.number, stream_of(guest.core.key())});
@@ -77,7 +78,8 @@ void drive(self_ptr self, Input input) {
   try {
     input(core, out);
   } catch (const std::exception& error) {
-    // What is in `out` was released by an earlier commit, or does no harm: it leaves all the same.
+    // What is in `out` was released by an earlier commit, does no harm, or is an append that was decided before: it
+    // leaves all the same, and the barrier settles what becomes of an append.
     core.abandon(rejection::storage_unavailable, "the entity failed and is being replayed", out);
     out.push_back(fail_out{error.what()});
   }

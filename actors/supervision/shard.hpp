@@ -44,7 +44,7 @@ struct shard_state {
   enum class phase : std::uint8_t {
     live,     ///< messages are passed on (it queues itself while it recovers)
     leaving,  ///< asked to retire, or to end for a restart: messages are held until it has answered
-    fencing,  ///< its last append is being resolved: messages are held
+    fencing,  ///< what it sent last is being resolved: messages are held
     parked,   ///< failed too often: messages are refused until an operator restarts it
   };
   struct slot {

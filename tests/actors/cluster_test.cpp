@@ -356,7 +356,7 @@ SCENARIO("who follows the journal hears once of a commit, of its role's rows, an
     row.version = 1;
     row.facts.resize(1);
     row.urgent = true;
-    caf::anon_send(writing, write_ask{shard, stream, std::move(row)});
+    caf::anon_send(writing, write_ask{shard, stream, 1, std::move(row)});
   };
   write(1, "a");
   write(first_trade, "b");
@@ -372,7 +372,7 @@ SCENARIO("who follows the journal hears once of a commit, of its role's rows, an
   CHECK(heard == std::vector<std::string>{"none gone 66", "trade gone 66", "user gone 66"});
 }
 
-SCENARIO("an entity that decides ahead hears once of what became one row") {
+SCENARIO("an entity that decides ahead hears once of what became one row", "[writer]") {
   small_node node;
   const auto writing = node.keep(node.system.spawn(
       writer, node.services, writer_settings{self},
@@ -386,7 +386,7 @@ SCENARIO("an entity that decides ahead hears once of what became one row") {
       row.facts.resize(1);
       row.urgent = true;
       row.follows = version > 1;
-      me->send(writing, write_ask{1, "7/book/7", std::move(row)});
+      me->send(writing, write_ask{1, "7/book/7", 1, std::move(row)});
     }
     return {[&told](const write_told& verdict) {
       CHECK(verdict.verdict == append_verdict::stored);
@@ -398,6 +398,13 @@ SCENARIO("an entity that decides ahead hears once of what became one row") {
   const auto rows = node.table.read_after(1, 0, 10, {});
   REQUIRE(rows.size() == 1);
   CHECK(rows.front().events == 3);
+  append_out late;  // decided by another incarnation, on something else
+  late.version = 4;
+  late.facts.resize(1);
+  late.urgent = late.follows = true;
+  caf::anon_send(writing, write_ask{1, "7/book/7", 2, std::move(late)});
+  node.run();
+  CHECK(node.table.read_after(1, 0, 10, {}).size() == 1);
 }
 
 SCENARIO("the journal's writer forgets a subscriber that has ended") {

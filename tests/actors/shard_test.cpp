@@ -83,19 +83,18 @@ struct shard_and_writer : quiet_system {
     services.routes =
         routes_to(services, {}, [this](std::uint64_t, answer&& told) { answers.push_back(std::move(told)); });
     services.writer = keep(system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
-      return {
-          [this, self](const write_ask& ask) {
-            writing.push_back(caf::actor_cast<caf::actor>(self->current_sender()));
-            written = ask.what.version + std::ssize(ask.what.facts) - 1;
-          },
-          [this](const barrier_ask& ask) {
-            if (!ask.stream.empty()) return resolving.push_back(ask.stream);
-            ++barriers;
-          },
-          [this](const forget_ask& ask) {
-            ++forgotten_told;
-            forgotten.insert(forgotten.end(), ask.streams.begin(), ask.streams.end());
-          }};
+      return {[this, self](const write_ask& ask) {
+                writing.push_back(caf::actor_cast<caf::actor>(self->current_sender()));
+                written = through(ask.what);
+              },
+              [this](const barrier_ask& ask) {
+                if (!ask.stream.empty()) return resolving.push_back(ask.stream);
+                ++barriers;
+              },
+              [this](const forget_ask& ask) {
+                ++forgotten_told;
+                forgotten.insert(forgotten.end(), ask.streams.begin(), ask.streams.end());
+              }};
     }));
     services.broker = keep(system.spawn(
         [this](caf::event_based_actor*) -> caf::behavior { return {[this](broker_ready_ask) { ++broker_asked; }}; }));

@@ -15,7 +15,6 @@
 #include <mutex>
 #include <optional>
 #include <string_view>
-#include <utility>
 #include <variant>
 
 #include "storage/event_codec.hpp"
@@ -139,7 +138,7 @@ void stream_watch::replayed(const entity_key& key, const stream_history& history
 }
 
 void stream_watch::appending(const entity_key& key, const append_out& append) {
-  out_.push_back({append.version + std::ssize(append.facts) - 1, take(key, append.facts)});
+  out_.push_back({through(append), take(key, append.facts)});
   for (const auto& step : out_.back().steps) pass(step + "/decided");
 }
 

@@ -295,7 +295,16 @@ SCENARIO("a reservation of which nothing is heard is asked for") {
   d.open();
   d.give(d.reserve("O1"));
   CHECK(d.alarm_after(probe) == d.rules.probe_after_ms);
-  d.store();
+  WHEN("the time comes before it is stored") {
+    d.pass(d.rules.probe_after_ms);
+    d.give(sb::alarm{probe});
+    THEN("there may be nothing to ask for") {
+      CHECK(d.messages<probe_order>().empty());
+      d.store();
+      CHECK(d.messages<probe_order>().size() == 1);
+    }
+  }
+  if (d.appending()) d.store();
   CHECK_FALSE(d.core->can_retire());
   WHEN("the time has come") {
     d.pass(d.rules.probe_after_ms);
@@ -455,6 +464,24 @@ SCENARIO("of the books of a node one at a time makes a snapshot") {
   CHECK(offered(second, {"O1", "O2"}) == 0);
   first.clear();  // stored, or lost
   CHECK(offered(second, {"O3"}) == 1);
+}
+
+SCENARIO("only the book that has a place for its snapshot waits for a moment in which all is stored") {
+  book_rules rules;
+  rules.snapshot_events_min = 2;
+  const snapshot_places places{1};
+  book_desk d{rules, places};
+  auto taken = GENERATE_COPY(as<bool>{}, false, true) ? places.take() : nullptr;
+  const bool waits = taken == nullptr;
+  d.open();
+  d.clear();
+  for (const char* order : {"O1", "O2", "O3"}) d.give(d.reserve(order, 1));
+  CHECK(d.all<append_out>().size() == (waits ? 1 : 3));  // the first has a new day and a reservation
+  taken.reset();
+  d.store_all();
+  CHECK(d.verdicts().size() == 3);
+  REQUIRE(d.all<snapshot_out>().size() == 1);
+  CHECK(d.all<snapshot_out>().front().version == (waits ? 4 : 6));
 }
 
 SCENARIO("a new day begins with the first command of it") {

@@ -54,9 +54,7 @@ class counter final : public entity {
   }
   void committed(const clock_reading&, outputs& out) override { out.push_back(alarm_out{2, count_}); }
   bool busy() const override { return busy_; }
-  bool snapshot_due(std::int64_t tail_events, std::size_t) const override {
-    return tail_events >= snapshot_from_;
-  }
+  bool snapshot_due(std::int64_t tail_events, std::size_t) override { return tail_events >= snapshot_from_; }
   std::optional<snapshot_offer> snapshot() override {
     return snapshot_offer{[count = count_] { return std::to_string(count); }, [](std::size_t) {}};
   }
@@ -82,8 +80,8 @@ struct gathering_counter : stage {
 };
 /// Does not wait for its own appends.
 struct hasty_counter : stage {
-  explicit hasty_counter(std::int64_t gather_ms = 0, std::int64_t snapshot_from = 3)
-      : stage{counter_key, [=] { return std::make_unique<counter>(gather_ms, true, snapshot_from); }, 8} {
+  explicit hasty_counter(std::int64_t gather_ms = 0, std::int64_t snapshot_from = 3, std::size_t queue_max = 8)
+      : stage{counter_key, [=] { return std::make_unique<counter>(gather_ms, true, snapshot_from); }, queue_max} {
     come_back();
     clear();
   }
@@ -206,9 +204,9 @@ SCENARIO("one that decides ahead does not wait for its own append") {
 }
 
 SCENARIO("what is decided ahead is bounded") {
-  hasty_counter s{0, 1'000};
+  hasty_counter s{0, 1'000, 100};
   for (std::uint64_t request = 1; request <= 66; ++request) s.give(create_user{}, client(request));
-  CHECK(s.all<append_out>().size() == 64);
+  REQUIRE(s.all<append_out>().size() == 64);
   CHECK(s.core->queued() == 2);
   s.store();
   REQUIRE(s.all<append_out>().size() == 65);
@@ -250,22 +248,13 @@ SCENARIO("a snapshot that is due waits until all facts are stored, and nothing i
   GIVEN("facts that were gathered while an append was out") {
     s.give(create_user{});
     s.store();
-    THEN("they wait where none is due") { CHECK_FALSE(s.appending()); }
-    s.give(create_user{}, client(2));  // with what was gathered
-    s.give(create_user{});
-    s.store();
-    THEN("and are stored where one is") { CHECK(s.all<snapshot_out>().size() == 1); }
-  }
-  GIVEN("one that becomes due by what is gathered") {
-    s.give(create_user{}, client(2));
-    s.give(create_user{});
-    CHECK(s.all<append_out>().size() == 2);
-    s.store();
-    s.store();
     CHECK(s.all<snapshot_out>().empty());
     CHECK_FALSE(s.appending());
+    s.give(create_user{});
     s.give(sb::alarm{entity_core::alarm_gathered});
+    CHECK(s.all<snapshot_out>().empty());
     s.store();
+    REQUIRE(s.all<snapshot_out>().size() == 1);
     CHECK(s.all<snapshot_out>().front().version == 3);
   }
 }
@@ -353,6 +342,19 @@ SCENARIO("a bounded queue") {
   WHEN("a fact comes for which nobody waits") {
     s.give(get_user{});
     THEN("it is taken in") { CHECK(s.core->queued() == 3); }
+  }
+  GIVEN("one that decides ahead, which has nobody in its queue") {
+    hasty_counter hasty{0, 1'000, 2};
+    hasty.give(create_user{}, client(1));
+    hasty.give(get_user{}, client(2));
+    hasty.give(get_user{}, client(3));
+    CHECK(hasty.replies<rejected>(3).size() == 1);
+    hasty.give(create_user{});
+    CHECK(hasty.all<append_out>().size() == 2);
+    hasty.store();
+    CHECK(told(hasty, 2) == 1);
+    hasty.give(get_user{}, client(4));
+    CHECK(hasty.reply_count(4) == 0);
   }
 }
 

@@ -154,7 +154,6 @@ class stage {
   std::optional<stored_snapshot> snapshot;
 
  private:
-  static std::int64_t through(const append_out& append) { return append.version + std::ssize(append.facts) - 1; }
   std::size_t appends() const { return all<append_out>().size(); }
   append_out waiting() {
     if (!appending()) throw std::logic_error{"no append is out"};

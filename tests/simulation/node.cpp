@@ -230,9 +230,9 @@ void node::perform(shard_id id, slot& entry, outputs& out) {
   for (auto& item : out) {
     if (auto* append = std::get_if<append_out>(&item)) {
       const auto token = ++last_token_;
-      writes_[token] = {id, stream, entry.host};
       writer_events events;
-      if (!writer_->enqueue({token, id, stream, std::move(*append)}, events)) writes_.erase(token);
+      if (writer_->enqueue({token, id, stream, entry.host, std::move(*append)}, events) != enqueued::joined)
+        writes_[token] = {id, stream, entry.host};
       tell(std::move(events));
       schedule_step();
     } else if (auto* message_out = std::get_if<send_out>(&item)) {

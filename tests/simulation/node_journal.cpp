@@ -111,7 +111,7 @@ void node::send_append(append_step what) {
     return tell_later(chance.between(0, 50), all(append_status::not_attempted));
   }
   // What is refused once may well be refused for a row of it.
-  refused_ = world_.strikes(fault::append_refused) || (refused_ && chance.chance(300));
+  refused_ = world_.strikes(fault::append_refused) || (refused_ && world_.refuses_again());
   if (refused_) {
     count(fault::append_refused);
     return tell_later(chance.between(0, 5), all(append_status::data_refused));
