@@ -222,8 +222,12 @@ bool book_entity::busy() const { return probing_; }
 
 /// Only who has a place for it waits for the moment.
 bool book_entity::snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) {
-  if (tail_events < rules_.snapshot_events_min || tail_bytes < 4 * *snapshot_bytes_) return false;
-  if (!place_) place_ = places_.take();
+  const bool worth_it = tail_events >= rules_.snapshot_events_min && tail_bytes >= 4 * *snapshot_bytes_;
+  if (!worth_it) {
+    place_ = nullptr;  // the last one was stored meanwhile, and is long
+  } else if (!place_) {
+    place_ = places_.take();
+  }
   return place_ != nullptr;
 }
 

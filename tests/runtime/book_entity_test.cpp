@@ -484,6 +484,27 @@ SCENARIO("only the book that has a place for its snapshot waits for a moment in 
   CHECK(d.all<snapshot_out>().front().version == (waits ? 4 : 6));
 }
 
+SCENARIO("a book that needs no snapshot any more gives its place back") {
+  book_rules rules;
+  rules.snapshot_events_min = 2;
+  const snapshot_places places{2};
+  book_desk d{rules, places};
+  d.open();
+  d.clear();
+  d.hold("O1");
+  auto first = d.all<snapshot_out>();
+  REQUIRE(first.size() == 1);
+  d.clear();
+  for (const char* order : {"O2", "O3", "O4"}) d.give(d.reserve(order, 1));  // two events, and the place for the next
+  CHECK(places.take() == nullptr);
+  first.front().offer.stored(10'000'000);
+  first.clear();
+  d.store_all();
+  CHECK(d.all<snapshot_out>().empty());
+  const auto one = places.take();
+  CHECK(places.take() != nullptr);
+}
+
 SCENARIO("a new day begins with the first command of it") {
   book_desk d;
   d.open();
