@@ -205,9 +205,20 @@ bool read_event(layout_reader& in, event_record& event, const event_record* befo
 }  // namespace
 
 std::size_t packed_bytes(const std::vector<event_record>& events) {
-  constexpr std::size_t envelope = 128;
+  // Names, quotes and the schema's number; ids of up to eight digits; nothing that needs an escape.
+  constexpr std::size_t around_event = 28;
+  constexpr std::size_t around_principal = 52;
+  constexpr std::size_t around_correlation = 7;
   std::size_t size = 2;
-  for (const auto& event : events) size += envelope + event.body.size();
+  const event_record* before = nullptr;
+  for (const auto& event : events) {
+    size += around_event + event.type.size() + event.causation.size() + event.body.size();
+    if (before == nullptr || before->by != event.by)
+      size += around_principal + event.by.credential.size() + event.by.auth_method.size();
+    if (before == nullptr || before->correlation != event.correlation)
+      size += around_correlation + event.correlation.size();
+    before = &event;
+  }
   return size;
 }
 

@@ -14,7 +14,7 @@ namespace sb {
 /// The bodies go in as they are: each must be a JSON object without white space around it. All text must be valid UTF-8
 /// without NUL; the edge has checked that.
 std::string pack(const std::vector<event_record>& events);
-/// About how many bytes pack makes of them.
+/// About how many bytes pack makes of them; seldom fewer than that, where few characters need an escape.
 std::size_t packed_bytes(const std::vector<event_record>& events);
 
 /// The reverse of pack, bodies byte for byte. nullopt and a reason in `why` for anything that pack does not write (also

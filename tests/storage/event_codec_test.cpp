@@ -48,14 +48,17 @@ TEST_CASE("what pack writes, unpack reads") {
 }
 
 TEST_CASE("what a packed row looks like") {
-  const auto packed =
-      pack({event("OrderRequested", trader(12), "saga", R"({"q":1})"), event("OrderAccepted", trader(12), "saga", "{}"),
-            event("OrderFilled", trader(13), "saga", "{}")});
+  const std::vector events{event("OrderRequested", trader(12), "saga", R"({"q":1})"),
+                           event("OrderAccepted", trader(12), "saga", "{}"),
+                           event("OrderFilled", trader(13), "saga", "{}")};
+  const auto packed = pack(events);
   CHECK(
       packed ==
       R"([{"t":"OrderRequested","v":1,"p":{"w":1,"o":7,"u":12,"i":"token-1","m":"jwt"},"c":"saga","k":"request-1","b":{"q":1}},)"
       R"({"t":"OrderAccepted","v":1,"k":"request-1","b":{}},)"
       R"({"t":"OrderFilled","v":1,"p":{"w":1,"o":7,"u":13,"i":"token-1","m":"jwt"},"k":"request-1","b":{}}])");
+  CHECK(packed_bytes(events) >= packed.size());
+  CHECK(packed_bytes(events) <= packed.size() * 6 / 5);
 }
 
 TEST_CASE("a principal that returns after another is written again") {
