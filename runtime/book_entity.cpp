@@ -231,10 +231,10 @@ bool book_entity::snapshot_due(std::int64_t tail_events, std::size_t tail_bytes)
   return place_ != nullptr;
 }
 
-std::optional<snapshot_offer> book_entity::snapshot() {
+snapshot_offer book_entity::snapshot() {
   auto place = std::exchange(place_, nullptr);
   // Shared, because a function object may be copied: the book and its place go with the last one.
-  return snapshot_offer{
+  return {
       [book = std::make_shared<const risk_book>(book_), place = std::move(place)] { return encode_snapshot(*book); },
       [last = snapshot_bytes_](std::size_t bytes) { *last = bytes; }};
 }

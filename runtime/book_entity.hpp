@@ -44,7 +44,7 @@ class book_entity final : public entity {
   bool busy() const override;
   bool decides_ahead() const override { return true; }
   bool snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) override;
-  std::optional<snapshot_offer> snapshot() override;
+  snapshot_offer snapshot() override;
 
   const risk_book& state() const { return book_; }
 

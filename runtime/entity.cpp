@@ -34,7 +34,7 @@ void entity_core::recover(const stream_history& history, predecessor former, con
       ++version_;
     }
     tail_events_ += row.events;
-    tail_bytes_ += packed_bytes(*events);
+    tail_bytes_ += row.body.size();
   }
   phase_ = phase::ready;
   turn first{now, out};
@@ -176,11 +176,9 @@ void entity_core::release(outputs& after, outputs& out) {
 
 void entity_core::offer_snapshot(outputs& out) {
   if (!self_->snapshot_due(tail_events_, tail_bytes_)) return;
-  auto offer = self_->snapshot();
-  if (!offer) return;
   tail_events_ = 0;
   tail_bytes_ = 0;
-  out.push_back(snapshot_out{stream_of(key_), version_, std::move(*offer)});
+  out.push_back(snapshot_out{stream_of(key_), version_, self_->snapshot()});
 }
 
 void entity_core::abandon(rejection why, const std::string& detail, outputs& out) {

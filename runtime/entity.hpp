@@ -139,14 +139,14 @@ class entity {
   virtual void committed(const clock_reading& now, outputs& out) = 0;
   /// Something is outstanding that no new message would bring back to mind: it must not retire, and its alarms come.
   virtual bool busy() const = 0;
-  /// Whether a snapshot is to be made now, so many events and bytes after the last one. While it is, nothing is decided
-  /// ahead, so that a moment comes at which all facts are stored.
+  /// Whether a snapshot is to be made now, so many events and bytes after the last one; the entity may take what making
+  /// it needs. While it is, nothing is decided ahead, so that a moment comes at which all facts are stored.
   virtual bool snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) {
     static_cast<void>(tail_events), static_cast<void>(tail_bytes);
     return false;
   }
-  /// Of the state, when one is due and all facts so far are stored. nullopt: not now.
-  virtual std::optional<snapshot_offer> snapshot() { return std::nullopt; }
+  /// Of the state. Asked for when one is due and all facts so far are stored.
+  virtual snapshot_offer snapshot() { return {}; }
 };
 
 enum class append_verdict : std::uint8_t {

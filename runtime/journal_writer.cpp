@@ -40,12 +40,9 @@ std::vector<shard_head> journal_writer::owned() const {
 }
 
 enqueued journal_writer::enqueue(pending_write write, writer_events& out) {
-  if (!follows_on(write)) {
-    refuse(write, out);
-    return enqueued::refused;
-  }
-  if (write.what.follows && join(write)) return enqueued::joined;
-  if (queue_.size() >= queue_max_) {
+  const bool extends = extend_stream(write);
+  if (extends && write.what.follows && join(write)) return enqueued::joined;
+  if (!extends || queue_.size() >= queue_max_) {
     refuse(write, out);
     return enqueued::refused;
   }
@@ -54,8 +51,8 @@ enqueued journal_writer::enqueue(pending_write write, writer_events& out) {
   return enqueued::queued;
 }
 
-/// Whether it may be behind what was taken in of its stream; if so, it is the end now.
-bool journal_writer::follows_on(const pending_write& write) {
+/// Makes it the end of its stream; false where it does not follow what was taken in of that.
+bool journal_writer::extend_stream(const pending_write& write) {
   const auto shard = shards_.find(write.shard);
   if (shard == shards_.end()) return false;
   const shard_state::stream_end end{through(write.what), write.incarnation};

@@ -120,7 +120,7 @@ class journal_writer {
   shard_append part_of(shard_id id);
   void stored(shard_state& shard, writer_events& out);
   void back_to_queue(shard_state& shard);
-  bool follows_on(const pending_write& write);
+  bool extend_stream(const pending_write& write);
   bool join(pending_write& write);
   void drop_queued(shard_id shard, const stream_id& stream, writer_events& out);
   void refuse(const pending_write& write, writer_events& out);

@@ -41,7 +41,7 @@ struct barrier_ask {
 struct barrier_told {
   stream_id stream;
 };
-/// The entity's unhurried write is waited for now.
+/// The entity's last write, which was in no hurry, is waited for now.
 struct hurry_ask {
   shard_id shard = 0;
   stream_id stream;

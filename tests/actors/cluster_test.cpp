@@ -16,6 +16,9 @@ namespace {
 const node_identity self{"n1", 7};
 constexpr lease_times times{100, 600, 100};
 
+/// Decided while those before it were out.
+append_out one_fact(std::int64_t version) { return {version, std::vector<event_record>(1), {}, true, version > 1}; }
+
 /// A node's cluster and claims over a journal in memory; the writer, the router and the followers only note.
 struct small_node : quiet_system {
   std::shared_ptr<memory_store> store = std::make_shared<memory_store>();
@@ -47,6 +50,12 @@ struct small_node : quiet_system {
       clock_of_cluster = &own->table();
       return std::unique_ptr<journal>{std::move(own)};
     }));
+  }
+  /// The real one, which nobody in here knows.
+  caf::actor start_writer() {
+    return keep(system.spawn(
+        writer, services, writer_settings{self},
+        [this] { return std::unique_ptr<journal>{std::make_unique<memory_journal>(store)}; }, append_observer{}));
   }
   membership_settings watched_clock() {
     const auto look = [this] {
@@ -327,9 +336,7 @@ SCENARIO("who has ended is forgotten") {
 
 SCENARIO("who follows the journal hears once of a commit, of its role's rows, and before a shard is gone") {
   small_node node;
-  const auto writing = node.keep(node.system.spawn(
-      writer, node.services, writer_settings{self},
-      [&] { return std::unique_ptr<journal>{std::make_unique<memory_journal>(node.store)}; }, append_observer{}));
+  const auto writing = node.start_writer();
   std::vector<std::string> heard;
   const auto follower = [&](const std::string& name) {
     return node.keep(node.system.spawn([&heard, name](caf::event_based_actor*) -> caf::behavior {
@@ -352,11 +359,7 @@ SCENARIO("who follows the journal hears once of a commit, of its role's rows, an
   for (const auto& outcome : node.table.claim(wanted, self, {}, {})) owned.heads.push_back(outcome.head);
   caf::anon_send(writing, owned);
   const auto write = [&](shard_id shard, const stream_id& stream) {
-    append_out row;
-    row.version = 1;
-    row.facts.resize(1);
-    row.urgent = true;
-    caf::anon_send(writing, write_ask{shard, stream, 1, std::move(row)});
+    caf::anon_send(writing, write_ask{shard, stream, 1, one_fact(1)});
   };
   write(1, "a");
   write(first_trade, "b");
@@ -374,19 +377,12 @@ SCENARIO("who follows the journal hears once of a commit, of its role's rows, an
 
 SCENARIO("an entity that decides ahead hears once of what became one row", "[writer]") {
   small_node node;
-  const auto writing = node.keep(node.system.spawn(
-      writer, node.services, writer_settings{self},
-      [&] { return std::unique_ptr<journal>{std::make_unique<memory_journal>(node.store)}; }, append_observer{}));
+  const auto writing = node.start_writer();
   caf::anon_send(writing, own_ask{{node.table.claim({{1, 0, 0}}, self, {}, {}).at(0).head}});
   std::vector<std::int64_t> told;
   const auto entity = node.keep(node.system.spawn([&told, writing](caf::event_based_actor* me) -> caf::behavior {
     for (std::int64_t version = 1; version <= 3; ++version) {
-      append_out row;
-      row.version = version;
-      row.facts.resize(1);
-      row.urgent = true;
-      row.follows = version > 1;
-      me->send(writing, write_ask{1, "7/book/7", 1, std::move(row)});
+      me->send(writing, write_ask{1, "7/book/7", 1, one_fact(version)});
     }
     return {[&told](const write_told& verdict) {
       CHECK(verdict.verdict == append_verdict::stored);
@@ -398,20 +394,15 @@ SCENARIO("an entity that decides ahead hears once of what became one row", "[wri
   const auto rows = node.table.read_after(1, 0, 10, {});
   REQUIRE(rows.size() == 1);
   CHECK(rows.front().events == 3);
-  append_out late;  // decided by another incarnation, on something else
-  late.version = 4;
-  late.facts.resize(1);
-  late.urgent = late.follows = true;
-  caf::anon_send(writing, write_ask{1, "7/book/7", 2, std::move(late)});
+  // Decided by another incarnation, on something else.
+  caf::anon_send(writing, write_ask{1, "7/book/7", 2, one_fact(4)});
   node.run();
   CHECK(node.table.read_after(1, 0, 10, {}).size() == 1);
 }
 
 SCENARIO("the journal's writer forgets a subscriber that has ended") {
   small_node node;
-  const auto writing = node.keep(node.system.spawn(
-      writer, node.services, writer_settings{self},
-      [&] { return std::unique_ptr<journal>{std::make_unique<memory_journal>(node.store)}; }, append_observer{}));
+  const auto writing = node.start_writer();
   auto first = listener(node);
   auto second = listener(node);
   caf::anon_send(writing, follow_journal{first, shard_role::trade});

@@ -55,8 +55,8 @@ class counter final : public entity {
   void committed(const clock_reading&, outputs& out) override { out.push_back(alarm_out{2, count_}); }
   bool busy() const override { return busy_; }
   bool snapshot_due(std::int64_t tail_events, std::size_t) override { return tail_events >= snapshot_from_; }
-  std::optional<snapshot_offer> snapshot() override {
-    return snapshot_offer{[count = count_] { return std::to_string(count); }, [](std::size_t) {}};
+  snapshot_offer snapshot() override {
+    return {[count = count_] { return std::to_string(count); }, [](std::size_t) {}};
   }
 
  private:

@@ -316,7 +316,6 @@ SCENARIO("only work that somebody waits for is urgent") {
 }
 
 SCENARIO("a row that is hurried while it is out is urgent when it comes back") {
-  using fault = memory_journal::append_fault;
   const bool hurried = GENERATE(true, false);
   desk d;
   d.write(1, "7/order/A", 1, 1, false);

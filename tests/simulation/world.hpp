@@ -25,8 +25,9 @@ class world {
 
   // ---- what the parts need of each other ----
   bool strikes(fault what) { return faults_on_ && chance.chance(config.of(what)); }
-  /// A process is stopped at a moment of the caller's choice, in a run in which processes are stopped at all.
+  /// What PostgreSQL has refused once it refuses once more.
   bool refuses_again() { return faults_on_ && chance.chance(300); }
+  /// A process is stopped at a moment of the caller's choice, in a run in which processes are stopped at all.
   bool pauses_now() { return faults_on_ && config.of(fault::node_paused) > 0 && chance.chance(15); }
   /// What o'clock it really was.
   wall_ms wall_at(boot_ms at) const { return {time.wall().value - (time.now() - at.value)}; }
