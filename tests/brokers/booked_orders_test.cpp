@@ -1,8 +1,10 @@
 #include "actors/trade/brokers/booked_orders.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <limits>
 #include <map>
+#include <stdexcept>
 
 #include "actors/trade/brokers/paper_record.hpp"
 #include "tests/brokers/paper_fixture.hpp"
@@ -81,11 +83,21 @@ TEST_CASE("orders are found by number, id and account, whether they work or not"
   scratch_directory directory;
   booked_orders orders{{.directory = directory / "", .block = 1'000}};
   constexpr std::int64_t count = 20'000;  // many blocks of closed ones
+  const std::int64_t not_indexed_first = GENERATE(values<std::int64_t>({20'001, 1, 10'000}));
+  const std::int64_t indexed_again = GENERATE(values<std::int64_t>({20'000, 19'900}));
+  CAPTURE(not_indexed_first, indexed_again);
   for (std::int64_t number = 1; number <= count; ++number) {
+    if (number == not_indexed_first) orders.index_later();
     auto order = order_of("o" + std::to_string(number % 5'000), number % 3);
     order.quantity = number;
     orders.add(std::move(order));
     if (number % 2 == 0) orders.close(number, book_state::expired);
+    if (number < not_indexed_first || number > indexed_again) continue;
+    if (number == not_indexed_first) {
+      CHECK_THROWS_AS(orders.with_id("o17"), std::logic_error);
+      CHECK_THROWS_AS(orders.of_account({1}), std::logic_error);
+    }
+    if (number == indexed_again) orders.index();
   }
   REQUIRE(orders.count() == count);
   CHECK_FALSE(orders.knows(0));
@@ -101,6 +113,7 @@ TEST_CASE("orders are found by number, id and account, whether they work or not"
   CHECK(std::ssize(orders.of_account({1})) == (count + 2) / 3);
   CHECK(orders.of_account({1}).front() == 1);
   CHECK(orders.of_account({1}).back() == 19'999);
+  CHECK(std::ranges::is_sorted(orders.of_account({1})));
   CHECK(orders.of_account({9}).empty());
 }
 

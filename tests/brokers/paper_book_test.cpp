@@ -217,6 +217,9 @@ TEST_CASE("a book that cannot be trusted is refused with its line and left alone
       {"a missing line", header + filled(3, 1, 1), "line 2: the line number is not its place"},
       {"a doubled line", header + first + first, "line 3: the line number is not its place"},
       {"an endless line", header + std::string(5000, 'x'), "line 2: longer than a record can be"},
+      {"the longest line", header + std::string(paper::line_length_max - 1, 'x') + "\n", "line 2: the checksum"},
+      {"a longer line", header + std::string(paper::line_length_max, 'x') + "\n",
+       "line 2: longer than a record can be"},
       {"a fill of nothing", header + filled(2, 1, 1), "line 2: "},
       {"a fill too many", header + first + filled(3, 1, 10) + filled(4, 2, 1), "line 4: "},
       {"a fill too large", header + first + filled(3, 1, 11), "line 3: a fill beyond"},
@@ -235,6 +238,11 @@ TEST_CASE("a book that cannot be trusted is refused with its line and left alone
   CHECK_THROWS_WITH((paper_desk{file, market(), {}}), Catch::Contains(r.error));
   CHECK(content_of(file) == r.content);
   CHECK_THAT(summary_of(file).error, Catch::StartsWith(r.error.substr(0, 7)));
+}
+
+TEST_CASE("what is no file cannot be read as a book") {
+  scratch_directory directory;
+  CHECK_THAT(summary_of(directory / "").error, Catch::Equals("line 1: cannot be read"));
 }
 
 TEST_CASE("a book has one owner and needs its directory") {
@@ -302,6 +310,7 @@ TEST_CASE("the same seed gives the same day, and a new start at any moment the s
     paper::append_line(text, ++line, fact);
     REQUIRE_THAT(again.restore(fact), Catch::Equals(""));
   }
+  again.restored();
   CHECK(told == again.last_report());
   std::istringstream file{text};
   const auto summary = summarize_paper_log(file);

@@ -131,10 +131,32 @@ std::int64_t booked_orders::add(booked_order order) {
   const std::int64_t number = count() + 1;
   const bool works = order.state == broker::book_state::working;
   places_.push_back(works ? 0 : closed_.keep(pack(order)));
-  numbers_of_id_.emplace(checksum_of(order.id), static_cast<std::uint32_t>(number));
-  numbers_of_account_[order.account].push_back(static_cast<std::uint32_t>(number));
+  const entry added{order.account, checksum_of(order.id), static_cast<std::uint32_t>(number)};
+  if (indexed_) {
+    numbers_of_id_.emplace(added.checksum, added.number);
+    numbers_of_account_[added.account].push_back(added.number);
+  } else {
+    not_indexed_.push_back(added);
+  }
   if (works) working_.emplace_hint(working_.end(), number, std::move(order));
   return number;
+}
+
+void booked_orders::index() {
+  std::ranges::sort(not_indexed_, {}, [](const entry& one) { return std::pair{one.checksum, one.number}; });
+  for (const entry& one : not_indexed_) numbers_of_id_.emplace_hint(numbers_of_id_.end(), one.checksum, one.number);
+  std::ranges::sort(not_indexed_, {}, [](const entry& one) { return std::pair{one.account, one.number}; });
+  for (auto at = not_indexed_.begin(); at != not_indexed_.end();) {
+    auto& numbers = numbers_of_account_[at->account];
+    for (const auto account = at->account; at != not_indexed_.end() && at->account == account; ++at)
+      numbers.push_back(at->number);
+  }
+  not_indexed_ = {};
+  indexed_ = true;
+}
+
+void booked_orders::require_index() const {
+  if (!indexed_) throw std::logic_error{"orders of the paper book are looked for before they are all there"};
 }
 
 booked_order* booked_orders::working(std::int64_t number) {
@@ -161,6 +183,7 @@ void booked_orders::close(std::int64_t number, broker::book_state how, std::opti
 }
 
 std::vector<std::int64_t> booked_orders::with_id(const order_id& id) const {
+  require_index();
   std::vector<std::int64_t> numbers;
   const auto [first, last] = numbers_of_id_.equal_range(checksum_of(id));
   for (auto each = first; each != last; ++each) {
@@ -174,6 +197,7 @@ std::vector<std::int64_t> booked_orders::with_id(const order_id& id) const {
 }
 
 const std::vector<std::uint32_t>& booked_orders::of_account(account_id account) const {
+  require_index();
   static const std::vector<std::uint32_t> none;
   const auto found = numbers_of_account_.find(account);
   return found == numbers_of_account_.end() ? none : found->second;

@@ -50,6 +50,10 @@ class booked_orders {
 
   /// Takes the next number and answers it. Throws std::length_error beyond `count_max`.
   std::int64_t add(booked_order order);
+  /// From now on orders are added that can be found by their number alone, until index() makes them known by client id
+  /// and account: for a million orders at once that is much less work than for one after the other.
+  void index_later() { indexed_ = false; }
+  void index();
   /// nullptr when the order is closed; valid until it is.
   booked_order* working(std::int64_t number);
   const booked_order* working(std::int64_t number) const;
@@ -65,14 +69,22 @@ class booked_orders {
   /// Says how an order ended that has worked so far.
   void close(std::int64_t number, broker::book_state how, std::optional<broker::rejected> why = {});
 
-  /// Every order with this client id; those of an account. Both in the order in which they were booked.
+  /// Every order with this client id; those of an account. Both in the order in which they were booked. Throw
+  /// std::logic_error between index_later() and index().
   std::vector<std::int64_t> with_id(const order_id& id) const;
   const std::vector<std::uint32_t>& of_account(account_id account) const;
   /// Of closed orders: much more than a block of them means that the disk takes no more.
   std::size_t bytes_in_memory() const { return closed_.bytes_in_memory(); }
 
  private:
+  struct entry {
+    account_id account;
+    std::uint32_t checksum = 0;
+    std::uint32_t number = 0;
+  };
+
   booked_order closed(std::int64_t number) const;
+  void require_index() const;
 
   std::map<std::int64_t, booked_order> working_;
   std::deque<closed_store::place> places_;  ///< number - 1: where it is kept; nothing is meant while it works
@@ -80,6 +92,8 @@ class booked_orders {
   /// By the checksum of the id. The id itself stands in the order, and two may have the same checksum.
   absl::btree_multimap<std::uint32_t, std::uint32_t> numbers_of_id_;
   std::unordered_map<account_id, std::vector<std::uint32_t>> numbers_of_account_;
+  std::vector<entry> not_indexed_;
+  bool indexed_ = true;
 };
 
 }  // namespace sb::paper

@@ -41,7 +41,6 @@ void paper_book::reload(const take_record& take) {
       fail("line " + std::to_string(log.line_number()) + ": " + wrong);
   }
   if (!log.error().empty()) fail(log.error());
-  if (stream.bad()) fail("cannot be read to its end");
   lines_ = log.line_number();
   if (log.torn() && ::ftruncate(file_, log.whole_bytes()) != 0)
     fail("cannot be cut to its last line: " + system_message());

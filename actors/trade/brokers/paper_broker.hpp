@@ -84,8 +84,11 @@ class paper_broker {
  public:
   paper_broker(std::shared_ptr<const instrument_master> instruments, const paper_settings& settings);
 
-  /// Takes one fact of the book's file at start; an empty text, or why it cannot follow the facts before it.
+  /// Takes one fact of the book's file at start; an empty text, or why it cannot follow the facts before it. After the
+  /// last one restored() is to be called: until then nothing is in its queue or index, which are made of all that is
+  /// left at once, and whatever looks for orders throws std::logic_error.
   std::string restore(const paper::record& fact);
+  void restored();
 
   /// `now` never runs backwards. advance() does what late faults held back until now; call it before the inputs of a
   /// batch and at next_due().
@@ -167,6 +170,7 @@ class paper_broker {
   std::map<std::pair<std::string, std::string>, symbol_market>
       delisted_;  ///< of orders from before a change of the file
   std::int64_t reports_ = 0;
+  bool restoring_ = false;
   std::multimap<std::int64_t, deferred_action> deferred_;  ///< by due time, first in first out
 };
 

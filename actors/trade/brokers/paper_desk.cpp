@@ -15,7 +15,9 @@ paper_settings beside(const std::filesystem::path& book, paper_settings settings
 paper_desk::paper_desk(std::filesystem::path book, std::shared_ptr<const instrument_master> instruments,
                        const paper_settings& settings)
     : broker_{std::move(instruments), beside(book, settings)},
-      book_{std::move(book), [this](const paper::record& fact) { return broker_.restore(fact); }} {}
+      book_{std::move(book), [this](const paper::record& fact) { return broker_.restore(fact); }} {
+  broker_.restored();
+}
 
 std::vector<paper_output> paper_desk::run(std::span<const paper_input> batch, broker::moment now) {
   paper_effects effects;

@@ -88,31 +88,27 @@ paper_log::paper_log(std::istream& file) : file_{file} {}
 
 bool paper_log::read_line() {
   if (torn_ || !error_.empty()) return false;
-  line_.clear();
-  // Character by character through the stream's own buffer, so that a file without newlines costs one line of memory.
-  auto& buffer = *file_.rdbuf();
-  constexpr auto end = std::istream::traits_type::eof();
-  while (line_.size() < paper::line_length_max) {
-    const auto next = buffer.sbumpc();
-    if (next == end) {
-      torn_ = !line_.empty();
-      return false;
-    }
-    if (next == '\n') {
-      ++line_number_;
-      whole_bytes_ += static_cast<std::int64_t>(line_.size()) + 1;
-      return true;
-    }
-    line_ += static_cast<char>(next);
+  file_.getline(room_.data(), std::ssize(room_));
+  const auto read = file_.gcount();  // the newline counts, and the end of the text that getline() puts into its place
+  if (file_.eof()) {
+    torn_ = read > 0;
+    return false;
   }
-  error_ = "line " + std::to_string(line_number_ + 1) + ": longer than a record can be";
+  if (file_.good()) {
+    line_ = {room_.data(), static_cast<std::size_t>(read) - 1};
+    ++line_number_;
+    whole_bytes_ += read;
+    return true;
+  }
+  error_ =
+      "line " + std::to_string(line_number_ + 1) + (file_.bad() ? ": cannot be read" : ": longer than a record can be");
   return false;
 }
 
 std::optional<paper::record> paper_log::next() {
   if (line_number_ == 0) {
     if (!read_line()) return std::nullopt;
-    if (line_ + '\n' != paper::header_line()) {
+    if (std::string{line_} + '\n' != paper::header_line()) {
       error_ = "line 1: this is not a paper book of this version";
       return std::nullopt;
     }

@@ -1,8 +1,10 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <istream>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/trade/brokers/broker.hpp"
@@ -31,7 +33,8 @@ class paper_log {
   bool read_line();
 
   std::istream& file_;
-  std::string line_;
+  std::array<char, paper::line_length_max> room_{};
+  std::string_view line_;  ///< in `room_`
   std::string error_;
   std::int64_t line_number_ = 0;
   std::int64_t whole_bytes_ = 0;

@@ -48,6 +48,7 @@ struct paper_broker::fold {
     if (x.order.quantity <= 0) return "an order's quantity is not positive";
     if (x.number != self.next_number()) return "an order number is out of order";
     self.orders_.add(booked(x.order, x.at));
+    if (self.restoring_) return {};
     const booked_order& order = *self.orders_.working(x.number);
     order.market->resting(order.direction).add(x.number, order.type, order.price);
     return {};
@@ -115,7 +116,7 @@ struct paper_broker::fold {
   }
   void close(std::int64_t number, book_state state, std::optional<broker::rejected> why = {}) const {
     const booked_order& order = *self.orders_.working(number);
-    order.market->resting(order.direction).remove(number, order.type, order.price);
+    if (!self.restoring_) order.market->resting(order.direction).remove(number, order.type, order.price);
     self.orders_.close(number, state, std::move(why));
   }
   template <class Closing>
@@ -138,7 +139,22 @@ paper_broker::paper_broker(std::shared_ptr<const instrument_master> instruments,
   }
 }
 
-std::string paper_broker::restore(const paper::record& fact) { return apply(fact); }
+std::string paper_broker::restore(const paper::record& fact) {
+  if (!restoring_) orders_.index_later();
+  restoring_ = true;
+  return apply(fact);
+}
+
+void paper_broker::restored() {
+  std::unordered_map<resting_side*, std::vector<resting_side::place>> queues;
+  for (const auto& [number, order] : orders_.all_working()) {
+    auto& side = order.market->resting(order.direction);
+    queues[&side].push_back(side.place_of(number, order.type, order.price));
+  }
+  for (auto& [side, places] : queues) side->add_all(std::move(places));
+  orders_.index();
+  restoring_ = false;
+}
 
 std::string paper_broker::apply(const paper::record& fact) { return std::visit(fold{*this}, fact); }
 

@@ -1,5 +1,6 @@
 #include "actors/trade/brokers/symbol_market.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace sb {
@@ -7,6 +8,11 @@ namespace sb {
 std::int64_t resting_side::rank_of(order_type type, money price) const {
   if (type == order_type::market) return std::numeric_limits<std::int64_t>::min();
   return direction_ == side::buy ? -price.ticks : price.ticks;
+}
+
+void resting_side::add_all(std::vector<place> places) {
+  std::ranges::sort(places);
+  queue_.insert(places.begin(), places.end());
 }
 
 std::int64_t resting_side::first_at(money traded) const {
