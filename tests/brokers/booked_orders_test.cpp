@@ -46,6 +46,7 @@ TEST_CASE("a closed order is given back as it was") {
   constexpr auto least = std::numeric_limits<std::int64_t>::min();
   constexpr auto most = std::numeric_limits<std::int64_t>::max();
   booked_orders orders{{}};
+  orders.build_indexes();
   auto first = order_of("o1");
   first.direction = side::sell;
   first.type = order_type::market;
@@ -83,21 +84,15 @@ TEST_CASE("orders are found by number, id and account, whether they work or not"
   scratch_directory directory;
   booked_orders orders{{.directory = directory / "", .block = 1'000}};
   constexpr std::int64_t count = 20'000;  // many blocks of closed ones
-  const std::int64_t not_indexed_first = GENERATE(values<std::int64_t>({20'001, 1, 10'000}));
-  const std::int64_t indexed_again = GENERATE(values<std::int64_t>({20'000, 19'900}));
-  CAPTURE(not_indexed_first, indexed_again);
+  const std::int64_t before_indexes = GENERATE(values<std::int64_t>({0, 10'000, 20'000}));
+  CAPTURE(before_indexes);
+  if (before_indexes == 0) orders.build_indexes();
   for (std::int64_t number = 1; number <= count; ++number) {
-    if (number == not_indexed_first) orders.index_later();
     auto order = order_of("o" + std::to_string(number % 5'000), number % 3);
     order.quantity = number;
     orders.add(std::move(order));
     if (number % 2 == 0) orders.close(number, book_state::expired);
-    if (number < not_indexed_first || number > indexed_again) continue;
-    if (number == not_indexed_first) {
-      CHECK_THROWS_AS(orders.with_id("o17"), std::logic_error);
-      CHECK_THROWS_AS(orders.of_account({1}), std::logic_error);
-    }
-    if (number == indexed_again) orders.index();
+    if (number == before_indexes) orders.build_indexes();
   }
   REQUIRE(orders.count() == count);
   CHECK_FALSE(orders.knows(0));
@@ -117,6 +112,16 @@ TEST_CASE("orders are found by number, id and account, whether they work or not"
   CHECK(orders.of_account({9}).empty());
 }
 
+TEST_CASE("orders are looked for when the indexes are there, which are built once") {
+  booked_orders orders{{}};
+  orders.add(order_of("o1"));
+  CHECK_THROWS_AS(orders.with_id("o1"), std::logic_error);
+  CHECK_THROWS_AS(orders.of_account({7}), std::logic_error);
+  orders.build_indexes();
+  CHECK(orders.with_id("o1") == std::vector<std::int64_t>{1});
+  CHECK_THROWS_AS(orders.build_indexes(), std::logic_error);
+}
+
 TEST_CASE("two ids with the same checksum are two orders") {
   std::map<std::uint32_t, std::string> seen;
   std::string first, second;
@@ -129,8 +134,12 @@ TEST_CASE("two ids with the same checksum are two orders") {
     second = id;
   }
   booked_orders orders{{}};
+  const bool at_once = GENERATE(false, true);
+  CAPTURE(at_once);
+  if (!at_once) orders.build_indexes();
   orders.add(order_of(first));
   orders.add(order_of(second));
+  if (at_once) orders.build_indexes();
   CHECK(orders.with_id(first) == std::vector<std::int64_t>{1});
   CHECK(orders.with_id(second) == std::vector<std::int64_t>{2});
   orders.close(1, book_state::canceled);

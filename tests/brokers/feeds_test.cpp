@@ -262,6 +262,7 @@ TEST_CASE("real minutes of the indexes drive their futures, and orders trade wit
   CHECK(loaded.rows_wrong < 10);
   REQUIRE(loaded.feed != nullptr);
   paper_broker broker{shipped_instruments(), {}};
+  broker.open();
   paper_effects effects;
   broker.handle(paper_request<broker::place>{1, buy("o1", 260, 1'710'000, "NIFTY_31-DEC-2026_FUT")}, start, effects);
   for (const auto& tick : polled(*loaded.feed, later(3'600'000))) broker.handle(tick, start, effects);

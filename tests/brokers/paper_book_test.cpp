@@ -218,6 +218,8 @@ TEST_CASE("a book that cannot be trusted is refused with its line and left alone
       {"a doubled line", header + first + first, "line 3: the line number is not its place"},
       {"an endless line", header + std::string(5000, 'x'), "line 2: longer than a record can be"},
       {"the longest line", header + std::string(paper::line_length_max - 1, 'x') + "\n", "line 2: the checksum"},
+      {"a longer line that is torn", header + std::string(paper::line_length_max, 'x'), "line 2: longer than"},
+      {"a line of zeros", header + std::string(100, '\0') + "\n" + first, "line 2: the checksum does not match"},
       {"a longer line", header + std::string(paper::line_length_max, 'x') + "\n",
        "line 2: longer than a record can be"},
       {"a fill of nothing", header + filled(2, 1, 1), "line 2: "},
@@ -240,9 +242,37 @@ TEST_CASE("a book that cannot be trusted is refused with its line and left alone
   CHECK_THAT(summary_of(file).error, Catch::StartsWith(r.error.substr(0, 7)));
 }
 
-TEST_CASE("what is no file cannot be read as a book") {
+TEST_CASE("a book that cannot be read is not taken for a short one") {
   scratch_directory directory;
-  CHECK_THAT(summary_of(directory / "").error, Catch::Equals("line 1: cannot be read"));
+  CHECK_THAT(summary_of(directory / "").error, Catch::Equals("line 1: cannot be read: Is a directory"));
+  CHECK_THAT(summary_of(directory / "missing").error, Catch::StartsWith("line 1: cannot be read"));
+
+  const std::string lines = paper::header_line() + line_of(2, paper::placed{1, buy("o1", 10, 150'000), {7}});
+  std::string readable = lines + line_of(3, paper::canceled{1, 1, {7}}).substr(0, 20);
+  struct broken_disk : std::streambuf {
+    explicit broken_disk(std::string& text) { setg(text.data(), text.data(), text.data() + text.size()); }
+    int_type underflow() override {
+      errno = EIO;
+      throw std::runtime_error{"the disk"};
+    }
+  } disk{readable};
+  std::istream file{&disk};
+  paper_log log{file};
+  CHECK(log.next().has_value());
+  CHECK_FALSE(log.next().has_value());
+  CHECK_THAT(log.error(), Catch::Equals("line 3: cannot be read: Input/output error"));
+  CHECK_FALSE(log.torn());
+  CHECK_FALSE(log.next().has_value());
+  CHECK(log.whole_bytes() == std::ssize(lines));
+}
+
+TEST_CASE("a torn line is cut off, however long it can be") {
+  const std::string tail = GENERATE(std::string(paper::line_length_max - 1, 'x'), std::string(100, '\0'));
+  scratch_directory directory;
+  const auto file = directory / "book";
+  overwrite(file, paper::header_line() + tail);
+  CHECK(paper_desk{file, market(), {}}.broker().orders() == 0);
+  CHECK(content_of(file) == paper::header_line());
 }
 
 TEST_CASE("a book has one owner and needs its directory") {
@@ -270,6 +300,56 @@ TEST_CASE("when the disk refuses, no answer leaves and the book takes nothing mo
   CHECK(accepted(place(desk, buy("o2", 1, 150'000))).broker_order_id == "PB2");
 }
 
+TEST_CASE("a broker that has read its book goes on as the one that wrote it") {
+  const std::uint64_t seed = GENERATE(1, 2, 3, 4, 5, 6, 7, 8);
+  CAPTURE(seed);
+  auto day = day_of(seed, 200);
+  // What is left of a tick's volume is not in the book, so each batch begins with another.
+  for (std::size_t i = 0; i < day.size(); ++i)
+    day[i].insert(day[i].begin(), broker::price_tick{"NSE", "INFY", rupees(150'000 + 5 * (i % 9)), 30, noon.wall});
+  const auto run = [&](paper_broker& broker, std::size_t batch) {
+    paper_effects effects;
+    for (const auto& input : day[batch]) broker.handle(input, after(static_cast<int>(batch)), effects);
+    return effects;
+  };
+  std::vector<paper_effects> lived;
+  paper_broker first{market(), {}};
+  first.open();
+  for (std::size_t i = 0; i < day.size(); ++i) lived.push_back(run(first, i));
+  REQUIRE(first.last_report() > 100);
+
+  for (std::size_t start = 0; start < day.size(); start += 20) {
+    CAPTURE(start);
+    paper_broker again{market(), {}};
+    for (std::size_t i = 0; i < start; ++i) {
+      for (const auto& fact : lived[i].facts) REQUIRE_THAT(again.restore(fact), Catch::Equals(""));
+    }
+    again.open();
+    for (std::size_t i = start; i < day.size(); ++i) {
+      const auto effects = run(again, i);
+      REQUIRE(effects.facts == lived[i].facts);
+      REQUIRE(effects.outputs == lived[i].outputs);
+    }
+  }
+}
+
+TEST_CASE("a paper broker takes facts until it is open, and inputs from then on") {
+  paper_broker broker{market(), {}};
+  paper_effects effects;
+  const paper::record first = paper::placed{1, buy("o1", 1, 150'000), {}};
+  REQUIRE_THAT(broker.restore(first), Catch::Equals(""));
+  CHECK_THROWS_AS(broker.handle(trading_day_end{}, noon, effects), std::logic_error);
+  CHECK_THROWS_AS(broker.advance(noon, effects), std::logic_error);
+  CHECK_THROWS_AS(broker.orders_with_id("o1"), std::logic_error);
+  broker.open();
+  CHECK(broker.orders_with_id("o1").size() == 1);
+  CHECK_THROWS_AS(broker.restore(paper::placed{2, buy("o2", 1, 150'000), {}}), std::logic_error);
+  CHECK_THROWS_AS(broker.open(), std::logic_error);
+  broker.handle(trading_day_end{}, noon, effects);
+  CHECK(broker.orders_with_id("o1").size() == 1);
+  CHECK(broker.working_orders() == 0);
+}
+
 TEST_CASE("the same seed gives the same day, and a new start at any moment the same book") {
   const std::uint64_t seed = GENERATE(1, 2, 3, 4, 5, 6, 7, 8);
   const auto mode = GENERATE(client_id_mode::unique, client_id_mode::tag_only);
@@ -279,6 +359,7 @@ TEST_CASE("the same seed gives the same day, and a new start at any moment the s
   const paper::closed_store_settings on_disk{.directory = directory / "", .block = 200};
   const auto live = [&](std::vector<paper::record>* facts, const paper::closed_store_settings& closed) {
     paper_broker broker{market(), {.seed = seed, .id_mode = mode, .closed = closed}};
+    broker.open();
     set_all_faults(broker.faults());
     std::vector<paper_output> outputs;
     for (int i = 0; i < static_cast<int>(day.size()); ++i) {
@@ -310,7 +391,7 @@ TEST_CASE("the same seed gives the same day, and a new start at any moment the s
     paper::append_line(text, ++line, fact);
     REQUIRE_THAT(again.restore(fact), Catch::Equals(""));
   }
-  again.restored();
+  again.open();
   CHECK(told == again.last_report());
   std::istringstream file{text};
   const auto summary = summarize_paper_log(file);

@@ -66,7 +66,7 @@ std::vector<T> all_of_type(const std::vector<Variant>& from) {
 
 class desk_clock {
  public:
-  explicit desk_clock(paper_settings settings = {}) : broker{market(), settings} {}
+  explicit desk_clock(paper_settings settings = {}) : broker{market(), settings} { broker.open(); }
 
   std::vector<paper_output> run(const paper_input& input) {
     paper_effects effects;

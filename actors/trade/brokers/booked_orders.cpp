@@ -142,21 +142,18 @@ std::int64_t booked_orders::add(booked_order order) {
   return number;
 }
 
-void booked_orders::index() {
-  std::ranges::sort(not_indexed_, {}, [](const entry& one) { return std::pair{one.checksum, one.number}; });
-  for (const entry& one : not_indexed_) numbers_of_id_.emplace_hint(numbers_of_id_.end(), one.checksum, one.number);
-  std::ranges::sort(not_indexed_, {}, [](const entry& one) { return std::pair{one.account, one.number}; });
-  for (auto at = not_indexed_.begin(); at != not_indexed_.end();) {
-    auto& numbers = numbers_of_account_[at->account];
-    for (const auto account = at->account; at != not_indexed_.end() && at->account == account; ++at)
-      numbers.push_back(at->number);
-  }
-  not_indexed_ = {};
+void booked_orders::build_indexes() {
+  if (indexed_) throw std::logic_error{"the indexes of the paper book are there already"};
+  auto entries = std::exchange(not_indexed_, {});  // freed when they are entered
+  std::ranges::sort(entries, {}, &entry::checksum);
+  for (const auto& one : entries) numbers_of_id_.emplace_hint(numbers_of_id_.end(), one.checksum, one.number);
+  std::ranges::sort(entries, {}, [](const entry& one) { return std::pair{one.account, one.number}; });
+  for (const auto& one : entries) numbers_of_account_[one.account].push_back(one.number);
   indexed_ = true;
 }
 
-void booked_orders::require_index() const {
-  if (!indexed_) throw std::logic_error{"orders of the paper book are looked for before they are all there"};
+void booked_orders::require_indexes() const {
+  if (!indexed_) throw std::logic_error{"orders of the paper book are looked for before it has been read"};
 }
 
 booked_order* booked_orders::working(std::int64_t number) {
@@ -183,7 +180,7 @@ void booked_orders::close(std::int64_t number, broker::book_state how, std::opti
 }
 
 std::vector<std::int64_t> booked_orders::with_id(const order_id& id) const {
-  require_index();
+  require_indexes();
   std::vector<std::int64_t> numbers;
   const auto [first, last] = numbers_of_id_.equal_range(checksum_of(id));
   for (auto each = first; each != last; ++each) {
@@ -197,7 +194,7 @@ std::vector<std::int64_t> booked_orders::with_id(const order_id& id) const {
 }
 
 const std::vector<std::uint32_t>& booked_orders::of_account(account_id account) const {
-  require_index();
+  require_indexes();
   static const std::vector<std::uint32_t> none;
   const auto found = numbers_of_account_.find(account);
   return found == numbers_of_account_.end() ? none : found->second;

@@ -38,7 +38,9 @@ struct booked_order {
 
 /// All orders of a book by their number, which counts from 1. Those that work are kept as they are. One that is closed
 /// goes to the closed_store, because most are closed, none is ever forgotten, and few are asked for again: what stays
-/// in memory are its entries in the indexes. What closed_store throws passes through. One thread at a time.
+/// in memory are its entries in the indexes, which are made at once of all orders that a book had when it was read, by
+/// build_indexes(): a million entries one after the other take several times as long. What closed_store throws passes
+/// through. One thread at a time.
 class booked_orders {
  public:
   static constexpr std::int64_t count_max = std::numeric_limits<std::uint32_t>::max();
@@ -50,10 +52,8 @@ class booked_orders {
 
   /// Takes the next number and answers it. Throws std::length_error beyond `count_max`.
   std::int64_t add(booked_order order);
-  /// From now on orders are added that can be found by their number alone, until index() makes them known by client id
-  /// and account: for a million orders at once that is much less work than for one after the other.
-  void index_later() { indexed_ = false; }
-  void index();
+  /// Once. Until then orders are found by their number alone.
+  void build_indexes();
   /// nullptr when the order is closed; valid until it is.
   booked_order* working(std::int64_t number);
   const booked_order* working(std::int64_t number) const;
@@ -69,8 +69,8 @@ class booked_orders {
   /// Says how an order ended that has worked so far.
   void close(std::int64_t number, broker::book_state how, std::optional<broker::rejected> why = {});
 
-  /// Every order with this client id; those of an account. Both in the order in which they were booked. Throw
-  /// std::logic_error between index_later() and index().
+  /// Every order with this client id; those of an account. Both in the order in which they were booked. Both throw
+  /// std::logic_error before build_indexes().
   std::vector<std::int64_t> with_id(const order_id& id) const;
   const std::vector<std::uint32_t>& of_account(account_id account) const;
   /// Of closed orders: much more than a block of them means that the disk takes no more.
@@ -84,7 +84,7 @@ class booked_orders {
   };
 
   booked_order closed(std::int64_t number) const;
-  void require_index() const;
+  void require_indexes() const;
 
   std::map<std::int64_t, booked_order> working_;
   std::deque<closed_store::place> places_;  ///< number - 1: where it is kept; nothing is meant while it works
@@ -92,8 +92,8 @@ class booked_orders {
   /// By the checksum of the id. The id itself stands in the order, and two may have the same checksum.
   absl::btree_multimap<std::uint32_t, std::uint32_t> numbers_of_id_;
   std::unordered_map<account_id, std::vector<std::uint32_t>> numbers_of_account_;
-  std::vector<entry> not_indexed_;
-  bool indexed_ = true;
+  std::vector<entry> not_indexed_;  ///< what build_indexes() will enter
+  bool indexed_ = false;
 };
 
 }  // namespace sb::paper

@@ -65,6 +65,7 @@ boot_ms later(boot_ms now, std::int64_t by_ms) { return {now.value + by_ms}; }
 }  // namespace
 
 void paper_broker::handle(const paper_input& input, broker::moment now, paper_effects& out) {
+  require_open();
   std::visit([&](const auto& body) { on(body, now, out); }, input);
 }
 
@@ -295,6 +296,7 @@ void paper_broker::on(const trading_day_end&, broker::moment now, paper_effects&
 // ---- what faults held back
 // -------------------------------------------------------------------------------------------
 void paper_broker::advance(broker::moment now, paper_effects& out) {
+  require_open();
   while (!deferred_.empty() && deferred_.begin()->first <= now.boot.value) {
     const deferred_action action = std::move(deferred_.extract(deferred_.begin()).mapped());
     if (const auto* order = std::get_if<broker::place>(&action)) {

@@ -84,11 +84,12 @@ class paper_broker {
  public:
   paper_broker(std::shared_ptr<const instrument_master> instruments, const paper_settings& settings);
 
-  /// Takes one fact of the book's file at start; an empty text, or why it cannot follow the facts before it. After the
-  /// last one restored() is to be called: until then nothing is in its queue or index, which are made of all that is
-  /// left at once, and whatever looks for orders throws std::logic_error.
+  /// Takes one fact of the book's file at start; an empty text, or why it cannot follow the facts before it.
   std::string restore(const paper::record& fact);
-  void restored();
+  /// The book has been read, or there was none: queues and indexes are made of what it has. Once; what throws here
+  /// leaves an object that is done for. handle(), advance() and orders_with_id() throw std::logic_error before it,
+  /// restore() and another open() after it.
+  void open();
 
   /// `now` never runs backwards. advance() does what late faults held back until now; call it before the inputs of a
   /// batch and at next_due().
@@ -120,6 +121,11 @@ class paper_broker {
   };
   using route = std::optional<answer_slot>;
   using booked_order = paper::booked_order;
+  /// Where a working order waits to trade.
+  struct resting {
+    resting_side* queue = nullptr;
+    resting_side::priority priority;
+  };
   struct fold;
 
   // paper_broker.cpp: requests
@@ -156,6 +162,9 @@ class paper_broker {
   symbol_market* listed_market(std::string_view exchange, std::string_view symbol);
   symbol_market& market_of(const broker::place& order);
   bool works(std::int64_t number) const { return orders_.working(number) != nullptr; }
+  static resting resting_of(std::int64_t number, const booked_order& order);
+  std::optional<resting> resting_of(std::int64_t number) const;
+  void require_open() const;
   std::int64_t next_number() const { return orders() + 1; }
   std::int64_t next_report() const { return last_report() + 1; }
 
@@ -170,7 +179,7 @@ class paper_broker {
   std::map<std::pair<std::string, std::string>, symbol_market>
       delisted_;  ///< of orders from before a change of the file
   std::int64_t reports_ = 0;
-  bool restoring_ = false;
+  bool open_ = false;
   std::multimap<std::int64_t, deferred_action> deferred_;  ///< by due time, first in first out
 };
 

@@ -16,7 +16,7 @@ paper_desk::paper_desk(std::filesystem::path book, std::shared_ptr<const instrum
                        const paper_settings& settings)
     : broker_{std::move(instruments), beside(book, settings)},
       book_{std::move(book), [this](const paper::record& fact) { return broker_.restore(fact); }} {
-  broker_.restored();
+  broker_.open();
 }
 
 std::vector<paper_output> paper_desk::run(std::span<const paper_input> batch, broker::moment now) {

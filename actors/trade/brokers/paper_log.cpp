@@ -1,6 +1,8 @@
 #include "actors/trade/brokers/paper_log.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace sb {
@@ -86,35 +88,42 @@ class summary_fold {
 
 paper_log::paper_log(std::istream& file) : file_{file} {}
 
-bool paper_log::read_line() {
-  if (torn_ || !error_.empty()) return false;
+std::optional<std::string_view> paper_log::read_line() {
+  if (torn_ || !error_.empty()) return std::nullopt;
+  errno = 0;
   file_.getline(room_.data(), std::ssize(room_));
-  const auto read = file_.gcount();  // the newline counts, and the end of the text that getline() puts into its place
-  if (file_.eof()) {
-    torn_ = read > 0;
-    return false;
-  }
+  const auto taken = file_.gcount();  // with the newline, which is not kept; a 0 stands in its place
   if (file_.good()) {
-    line_ = {room_.data(), static_cast<std::size_t>(read) - 1};
     ++line_number_;
-    whole_bytes_ += read;
-    return true;
+    whole_bytes_ += taken;
+    return std::string_view{room_.data(), static_cast<std::size_t>(taken) - 1};
   }
-  error_ =
-      "line " + std::to_string(line_number_ + 1) + (file_.bad() ? ": cannot be read" : ": longer than a record can be");
-  return false;
+  if (file_.eof()) {
+    torn_ = taken > 0;
+    return std::nullopt;
+  }
+  error_ = "line " + std::to_string(line_number_ + 1) + ": ";
+  if (!file_.bad() && taken == std::ssize(room_) - 1) {
+    error_ += "longer than a record can be";
+  } else {
+    error_ += "cannot be read";
+    if (errno != 0) error_ += ": " + std::generic_category().message(errno);
+  }
+  return std::nullopt;
 }
 
 std::optional<paper::record> paper_log::next() {
   if (line_number_ == 0) {
-    if (!read_line()) return std::nullopt;
-    if (std::string{line_} + '\n' != paper::header_line()) {
+    const auto header = read_line();
+    if (!header) return std::nullopt;
+    if (std::string{*header} + '\n' != paper::header_line()) {
       error_ = "line 1: this is not a paper book of this version";
       return std::nullopt;
     }
   }
-  if (!read_line()) return std::nullopt;
-  auto decoded = paper::decode_line(line_, line_number_);
+  const auto line = read_line();
+  if (!line) return std::nullopt;
+  auto decoded = paper::decode_line(*line, line_number_);
   if (decoded.error.empty()) return std::move(decoded.fact);
   error_ = "line " + std::to_string(line_number_) + ": " + decoded.error;
   return std::nullopt;

@@ -13,14 +13,15 @@
 /// Reading the paper broker's book without the paper broker: for checks that compare it with our journal.
 namespace sb {
 
-/// Reads one record after the other from a stream that outlives the reader. Memory is one line.
+/// Reads one record after the other from a stream that outlives the reader and does not throw by itself. Memory is one
+/// line.
 class paper_log {
  public:
   explicit paper_log(std::istream& file);
 
-  /// nullopt at the end or at a corrupt line; error() tells them apart.
+  /// nullopt at the end, at a corrupt line and where the stream cannot be read; error() tells them apart.
   std::optional<paper::record> next();
-  /// Empty while every line read was right. A last line without its newline is no error: it was never answered.
+  /// Empty while every line was read and right. A last line without its newline is no error: it was never answered.
   const std::string& error() const { return error_; }
   /// Of the line read last, from 1.
   std::int64_t line_number() const { return line_number_; }
@@ -30,11 +31,10 @@ class paper_log {
   bool torn() const { return torn_; }
 
  private:
-  bool read_line();
+  std::optional<std::string_view> read_line();
 
   std::istream& file_;
-  std::array<char, paper::line_length_max> room_{};
-  std::string_view line_;  ///< in `room_`
+  std::array<char, paper::line_length_max> room_{};  ///< of the line that was read last
   std::string error_;
   std::int64_t line_number_ = 0;
   std::int64_t whole_bytes_ = 0;

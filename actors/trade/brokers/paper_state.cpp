@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <stdexcept>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "actors/trade/brokers/paper_broker.hpp"
 
@@ -31,6 +33,19 @@ report_body said(const paper::revoked& x, const paper::booked_order&) {
   return broker::rejection_report{x.code, x.message};
 }
 
+/// Of the order that the fact is about; 0: about none.
+std::int64_t number_of(const paper::record& fact) {
+  return std::visit(
+      [](const auto& x) -> std::int64_t {
+        if constexpr (requires { x.number; }) {
+          return x.number;
+        } else {
+          return 0;
+        }
+      },
+      fact);
+}
+
 wall_ms time_of(const paper::filled& x) { return x.fill.at; }
 template <class Fact>
 wall_ms time_of(const Fact& x) {
@@ -48,9 +63,6 @@ struct paper_broker::fold {
     if (x.order.quantity <= 0) return "an order's quantity is not positive";
     if (x.number != self.next_number()) return "an order number is out of order";
     self.orders_.add(booked(x.order, x.at));
-    if (self.restoring_) return {};
-    const booked_order& order = *self.orders_.working(x.number);
-    order.market->resting(order.direction).add(x.number, order.type, order.price);
     return {};
   }
   std::string operator()(const paper::rejected& x) const {
@@ -71,7 +83,7 @@ struct paper_broker::fold {
     order.filled += x.fill.quantity;
     order.fills.push_back(x.fill);
     self.reports_ = x.report;
-    if (order.filled == order.quantity) close(x.number, book_state::filled);
+    if (order.filled == order.quantity) self.orders_.close(x.number, book_state::filled);
     return {};
   }
   std::string operator()(const paper::repeated& x) const {
@@ -114,15 +126,10 @@ struct paper_broker::fold {
     if (report != self.next_report()) return "a report number is out of order";
     return {};
   }
-  void close(std::int64_t number, book_state state, std::optional<broker::rejected> why = {}) const {
-    const booked_order& order = *self.orders_.working(number);
-    if (!self.restoring_) order.market->resting(order.direction).remove(number, order.type, order.price);
-    self.orders_.close(number, state, std::move(why));
-  }
   template <class Closing>
   std::string end(const Closing& x, book_state state, std::optional<broker::rejected> why = {}) const {
     if (auto wrong = refusal(x.number, x.report); !wrong.empty()) return wrong;
-    close(x.number, state, std::move(why));
+    self.orders_.close(x.number, state, std::move(why));
     self.reports_ = x.report;
     return {};
   }
@@ -140,31 +147,51 @@ paper_broker::paper_broker(std::shared_ptr<const instrument_master> instruments,
 }
 
 std::string paper_broker::restore(const paper::record& fact) {
-  if (!restoring_) orders_.index_later();
-  restoring_ = true;
+  if (open_) throw std::logic_error{"the paper broker is open: its book has been read"};
   return apply(fact);
 }
 
-void paper_broker::restored() {
-  std::unordered_map<resting_side*, std::vector<resting_side::place>> queues;
+void paper_broker::open() {
+  orders_.build_indexes();
+  std::unordered_map<resting_side*, std::vector<resting_side::priority>> queues;
   for (const auto& [number, order] : orders_.all_working()) {
-    auto& side = order.market->resting(order.direction);
-    queues[&side].push_back(side.place_of(number, order.type, order.price));
+    const auto rests = resting_of(number, order);
+    queues[rests.queue].push_back(rests.priority);
   }
-  for (auto& [side, places] : queues) side->add_all(std::move(places));
-  orders_.index();
-  restoring_ = false;
+  for (auto& [queue, orders] : queues) queue->add_all(std::move(orders));
+  open_ = true;
+}
+
+void paper_broker::require_open() const {
+  if (!open_) throw std::logic_error{"the paper broker is not open: its book may not have been read"};
 }
 
 std::string paper_broker::apply(const paper::record& fact) { return std::visit(fold{*this}, fact); }
 
+/// A working order is in its queue, and no other is.
 void paper_broker::commit(paper::record fact, boot_ms due, bool in_answer, paper_effects& out) {
+  const auto number = number_of(fact);
+  const auto before = resting_of(number);
   if (const std::string wrong = apply(fact); !wrong.empty()) throw std::logic_error{"paper broker decided: " + wrong};
+  const auto after = resting_of(number);
+  if (before && !after) before->queue->remove(before->priority);
+  if (after && !before) after->queue->add(after->priority);
   if (auto report = report_of(fact)) {
     report->in_answer = in_answer;
     out.outputs.push_back({due, 0, *std::move(report)});
   }
   out.facts.push_back(std::move(fact));
+}
+
+paper_broker::resting paper_broker::resting_of(std::int64_t number, const booked_order& order) {
+  auto& queue = order.market->resting(order.direction);
+  return {&queue, queue.priority_of(number, order.type, order.price)};
+}
+
+std::optional<paper_broker::resting> paper_broker::resting_of(std::int64_t number) const {
+  const auto* order = orders_.working(number);
+  if (order == nullptr) return std::nullopt;
+  return resting_of(number, *order);
 }
 
 /// What the report of this fact says; nullopt of a fact that no report tells.

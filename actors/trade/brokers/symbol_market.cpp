@@ -10,9 +10,9 @@ std::int64_t resting_side::rank_of(order_type type, money price) const {
   return direction_ == side::buy ? -price.ticks : price.ticks;
 }
 
-void resting_side::add_all(std::vector<place> places) {
-  std::ranges::sort(places);
-  queue_.insert(places.begin(), places.end());
+void resting_side::add_all(std::vector<priority> orders) {
+  std::ranges::sort(orders);
+  queue_.insert(orders.begin(), orders.end());
 }
 
 std::int64_t resting_side::first_at(money traded) const {

@@ -16,16 +16,18 @@ namespace sb {
 /// booked earlier, so (price, number) is the whole priority and one ordered set does for levels and queues.
 class resting_side {
  public:
-  /// What the queue is ordered by: the price as a rank, of which the smallest trades first, and the number.
-  using place = std::pair<std::int64_t, std::int64_t>;
+  /// The price as a rank, of which the smallest trades first, and the number.
+  using priority = std::pair<std::int64_t, std::int64_t>;
 
   explicit resting_side(side direction) : direction_{direction} {}
 
-  place place_of(std::int64_t number, order_type type, money price) const { return {rank_of(type, price), number}; }
-  void add(std::int64_t number, order_type type, money price) { queue_.insert(place_of(number, type, price)); }
-  /// In any order; for many much less work than one add() after the other.
-  void add_all(std::vector<place> places);
-  void remove(std::int64_t number, order_type type, money price) { queue_.erase(place_of(number, type, price)); }
+  priority priority_of(std::int64_t number, order_type type, money price) const {
+    return {rank_of(type, price), number};
+  }
+  void add(priority order) { queue_.insert(order); }
+  /// In any order. Where nothing rests yet, many of them take a fraction of the time that each alone would.
+  void add_all(std::vector<priority> orders);
+  void remove(priority order) { queue_.erase(order); }
   /// The order that trades first at `traded`, or 0 when none would trade at that price.
   std::int64_t first_at(money traded) const;
   std::size_t size() const { return queue_.size(); }
@@ -35,7 +37,7 @@ class resting_side {
   std::int64_t rank_of(order_type type, money price) const;
 
   side direction_;
-  absl::btree_set<place> queue_;
+  absl::btree_set<priority> queue_;
 };
 
 /// One symbol as the paper broker sees it: what rests, and what is left to trade with from the market's last tick. A
