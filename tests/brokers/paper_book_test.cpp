@@ -305,8 +305,11 @@ TEST_CASE("a broker that has read its book goes on as the one that wrote it") {
   CAPTURE(seed);
   auto day = day_of(seed, 200);
   // What is left of a tick's volume is not in the book, so each batch begins with another.
-  for (std::size_t i = 0; i < day.size(); ++i)
-    day[i].insert(day[i].begin(), broker::price_tick{"NSE", "INFY", rupees(150'000 + 5 * (i % 9)), 30, noon.wall});
+  std::int64_t paise = 149'980;
+  for (auto& batch : day) {
+    paise = paise == 150'020 ? 149'980 : paise + 5;
+    batch.insert(batch.begin(), broker::price_tick{"NSE", "INFY", rupees(paise), 30, noon.wall});
+  }
   const auto run = [&](paper_broker& broker, std::size_t batch) {
     paper_effects effects;
     for (const auto& input : day[batch]) broker.handle(input, after(static_cast<int>(batch)), effects);
