@@ -4,9 +4,12 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <limits>
 #include <map>
 #include <sstream>
+#include <stdexcept>
+#include <streambuf>
 #include <unordered_set>
 
 #include "actors/trade/brokers/dice.hpp"

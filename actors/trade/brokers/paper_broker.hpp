@@ -86,9 +86,9 @@ class paper_broker {
 
   /// Takes one fact of the book's file at start; an empty text, or why it cannot follow the facts before it.
   std::string restore(const paper::record& fact);
-  /// The book has been read, or there was none: queues and indexes are made of what it has. Once; what throws here
-  /// leaves an object that is done for. handle(), advance() and orders_with_id() throw std::logic_error before it,
-  /// restore() and another open() after it.
+  /// The book has been read, or there was none: queues and indexes are made of what it has. Once; when memory is short
+  /// this object is done for. handle(), advance() and orders_with_id() throw std::logic_error before it, restore() and
+  /// another open() after it, and change nothing.
   void open();
 
   /// `now` never runs backwards. advance() does what late faults held back until now; call it before the inputs of a

@@ -6,8 +6,9 @@
 
 #include "actors/trade/brokers/paper_broker.hpp"
 
-// The state of the paper broker: one fold, used live and when the book is read again at start, so that both can only
-// agree.
+// The state of the paper broker. Orders, reports and blocked ids: one fold, used live and when the book is read again
+// at start, so that both can only agree. The queues follow from it, a working order is in its queue and no other is:
+// open() makes them, commit() keeps them.
 namespace sb {
 
 using broker::book_state;
@@ -168,7 +169,6 @@ void paper_broker::require_open() const {
 
 std::string paper_broker::apply(const paper::record& fact) { return std::visit(fold{*this}, fact); }
 
-/// A working order is in its queue, and no other is.
 void paper_broker::commit(paper::record fact, boot_ms due, bool in_answer, paper_effects& out) {
   const auto number = number_of(fact);
   const auto before = resting_of(number);
