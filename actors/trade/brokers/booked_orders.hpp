@@ -38,9 +38,9 @@ struct booked_order {
 
 /// All orders of a book by their number, which counts from 1. Those that work are kept as they are. One that is closed
 /// goes to the closed_store, because most are closed, none is ever forgotten, and few are asked for again: what stays
-/// in memory are its entries in the indexes, which are made at once of all orders that a book had when it was read, by
-/// build_indexes(): a million entries one after the other take several times as long. What closed_store throws passes
-/// through. One thread at a time.
+/// in memory are its entries in the indexes. These are made of all orders at once when the book has been read, because
+/// entering a million one after the other was most of a start. What closed_store throws passes through. One thread at a
+/// time.
 class booked_orders {
  public:
   static constexpr std::int64_t count_max = std::numeric_limits<std::uint32_t>::max();
@@ -52,8 +52,9 @@ class booked_orders {
 
   /// Takes the next number and answers it. Throws std::length_error beyond `count_max`.
   std::int64_t add(booked_order order);
-  /// Once. Until then orders are found by their number alone.
+  /// Once: std::logic_error when called again. Until then orders are found by their number alone.
   void build_indexes();
+  bool indexed() const { return indexed_; }
   /// nullptr when the order is closed; valid until it is.
   booked_order* working(std::int64_t number);
   const booked_order* working(std::int64_t number) const;

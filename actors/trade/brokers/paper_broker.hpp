@@ -179,7 +179,6 @@ class paper_broker {
   std::map<std::pair<std::string, std::string>, symbol_market>
       delisted_;  ///< of orders from before a change of the file
   std::int64_t reports_ = 0;
-  bool open_ = false;
   std::multimap<std::int64_t, deferred_action> deferred_;  ///< by due time, first in first out
 };
 

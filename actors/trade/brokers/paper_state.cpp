@@ -148,7 +148,7 @@ paper_broker::paper_broker(std::shared_ptr<const instrument_master> instruments,
 }
 
 std::string paper_broker::restore(const paper::record& fact) {
-  if (open_) throw std::logic_error{"the paper broker is open: its book has been read"};
+  if (orders_.indexed()) throw std::logic_error{"the paper broker is open: its book has been read"};
   return apply(fact);
 }
 
@@ -160,11 +160,10 @@ void paper_broker::open() {
     queues[rests.queue].push_back(rests.priority);
   }
   for (auto& [queue, orders] : queues) queue->add_all(std::move(orders));
-  open_ = true;
 }
 
 void paper_broker::require_open() const {
-  if (!open_) throw std::logic_error{"the paper broker is not open: its book may not have been read"};
+  if (!orders_.indexed()) throw std::logic_error{"the paper broker is not open: its book may not have been read"};
 }
 
 std::string paper_broker::apply(const paper::record& fact) { return std::visit(fold{*this}, fact); }

@@ -25,7 +25,7 @@ class resting_side {
     return {rank_of(type, price), number};
   }
   void add(priority order) { queue_.insert(order); }
-  /// In any order. Where nothing rests yet, many of them take a fraction of the time that each alone would.
+  /// In any order; for many less work than one after the other, where nothing rests yet.
   void add_all(std::vector<priority> orders);
   void remove(priority order) { queue_.erase(order); }
   /// The order that trades first at `traded`, or 0 when none would trade at that price.
