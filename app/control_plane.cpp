@@ -214,7 +214,7 @@ node_plan control_plane::impl::plan() {
   p.orders.close_minute = chosen.trading.close_minute;
   p.orders.days = chosen.trading.days;
   p.orders.utc_offset_minutes = chosen.trading.utc_offset_minutes;
-  p.books.probe_after_ms = o.send_window_ms + o.grace_ms;
+  p.books.look_up_after_ms = o.send_window_ms + o.grace_ms;
   p.books.tombstone_ms = o.reserve_deadline_ms + book_rules::beyond_deadline_ms;
   p.broker.book = data / "paper" / "book.log";
   p.broker.instruments = instruments;

@@ -1,6 +1,7 @@
 #include "runtime/book_entity.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "storage/risk_events.hpp"
@@ -33,7 +34,7 @@ void book_entity::recovered(turn& now, predecessor) {
     if (r.state == reservation_state::held) held.push_back(order);
   }
   std::sort(held.begin(), held.end());  // the map's order is not the same everywhere
-  for (const auto& order : held) watch(order, now.now.boot, now);
+  for (const auto& order : held) watch(order, now);
 }
 
 void book_entity::handle(const delivery& in, turn& now) {
@@ -59,7 +60,7 @@ void book_entity::on(const reserve_request& in, const envelope& head, turn& now)
   auto verdict = decide(book_, in.what, now.now.day, too_late, facts);
   const bool reserved_now = verdict.what == reserve_answer::verdict::reserved && !facts.empty();
   record(std::move(facts), head, now);
-  if (reserved_now) watch(in.what.order, now.now.boot, now);
+  if (reserved_now) watch(in.what.order, now);
   now.after_commit(
       send_out{back_to(in.what.order, head), reserve_answered{in.what.attempt, in.incarnation, std::move(verdict)}});
 }
@@ -136,36 +137,67 @@ void book_entity::on(const probe_answered& in, const envelope&, turn&) {
   heard_of(in.order);  // what follows comes through settlement
 }
 
-void book_entity::on(const alarm& in, const envelope&, turn& now) {
-  if (in.id != alarm_probe) return;
-  probing_ = false;
-  std::int32_t probes = 0;
-  while (!unheard_.empty() && probes < rules_.probes_max) {
-    auto& oldest = unheard_.front();
-    if (now.now.boot.value < oldest.since.value + rules_.probe_after_ms) break;
-    envelope ask;
-    ask.to = order_key(key_.organization, oldest.order);
-    ask.causation = "probe";
-    const auto attempt = book_.reservations.at(oldest.order).attempt;
-    now.after_commit_unhurried(send_out{std::move(ask), probe_order{attempt}});  // the reservation may be out
-    ++probes;
-    // Asked again until it is heard of: the question or its answer may be lost.
-    oldest.since = {now.now.boot.value - rules_.probe_after_ms + rules_.probe_retry_ms};
-    unheard_.splice(unheard_.end(), unheard_, unheard_.begin());
-  }
-  if (!unheard_.empty()) {
-    probing_ = true;
-    const auto due = unheard_.front().since.value + rules_.probe_after_ms - now.now.boot.value;
-    now.at_once(alarm_out{alarm_probe, std::clamp<std::int64_t>(due, 100, rules_.probe_after_ms)});
-  }
+void book_entity::on(const orders_seen& in, const envelope&, turn&) {
+  for (const auto& order : in.orders) heard_of(order);
 }
 
-void book_entity::watch(const order_id& order, boot_ms since, turn& now) {
-  const auto last = unheard_.insert(unheard_.end(), {since, order});
+void book_entity::on(const orders_looked_up& in, const envelope&, turn& now) {
+  asked_until_ = {};
+  for (const auto& order : in.stored) heard_of(order);
+  for (const auto& order : in.missing) {
+    if (!unheard_of_.contains(order)) continue;
+    envelope ask;
+    ask.to = order_key(key_.organization, order);
+    ask.causation = "probe";
+    const auto attempt = book_.reservations.at(order).attempt;
+    now.after_commit_unhurried(send_out{std::move(ask), probe_order{attempt}});  // the reservation may be out
+  }
+  look_for_next(now);
+}
+
+void book_entity::on(const alarm& in, const envelope&, turn& now) {
+  if (in.id != alarm_look_up) return;
+  looking_ = false;
+  const auto at = now.now.boot;
+  if (asked_until_.value != 0 && at < asked_until_) return look_at(asked_until_, now);
+  look_up_out ask;
+  const boot_ms again{at.value + rules_.look_up_retry_ms};
+  for (auto* from : {&looked_up_, &unheard_}) {
+    // Each is behind what was put there before, and not due again in this round.
+    while (!from->empty() && from->front().due <= at && std::ssize(ask.orders) < rules_.look_ups_max) {
+      auto& next = from->front();
+      next.due = again;
+      next.looked_up = true;
+      ask.orders.push_back(next.order);
+      looked_up_.splice(looked_up_.end(), *from, from->begin());
+    }
+  }
+  if (!ask.orders.empty()) {
+    asked_until_ = again;
+    now.at_once(std::move(ask));
+  }
+  look_for_next(now);
+}
+
+/// The alarm for the next question.
+void book_entity::look_for_next(turn& now) {
+  const auto due = [](const std::list<unheard>& orders, boot_ms otherwise) {
+    return orders.empty() ? otherwise : std::min(orders.front().due, otherwise);
+  };
+  if (unheard_of_.empty()) return;
+  const boot_ms never{std::numeric_limits<std::int64_t>::max()};
+  look_at(due(looked_up_, due(unheard_, never)), now);
+}
+
+void book_entity::look_at(boot_ms when, turn& now) {
+  looking_ = true;
+  now.at_once(alarm_out{alarm_look_up, std::max(when.value - now.now.boot.value, rules_.look_up_round_ms)});
+}
+
+void book_entity::watch(const order_id& order, turn& now) {
+  const auto last = unheard_.insert(unheard_.end(), {{now.now.boot.value + rules_.look_up_after_ms}, order, false});
   unheard_of_.emplace(last->order, last);
-  if (probing_) return;
-  probing_ = true;
-  now.at_once(alarm_out{alarm_probe, rules_.probe_after_ms});
+  if (!looking_) look_at(last->due, now);
 }
 
 void book_entity::heard_of(const order_id& order) {
@@ -173,7 +205,7 @@ void book_entity::heard_of(const order_id& order) {
   if (found == unheard_of_.end()) return;
   const auto one = found->second;
   unheard_of_.erase(found);
-  unheard_.erase(one);
+  (one->looked_up ? looked_up_ : unheard_).erase(one);
 }
 
 // ---- tombstones
@@ -218,7 +250,7 @@ void book_entity::committed(const clock_reading&, outputs&) {}
 
 /// Held reservations are open work, but they are found again by whoever wakes the book; only an alarm for what is
 /// watched keeps it here.
-bool book_entity::busy() const { return probing_; }
+bool book_entity::busy() const { return looking_; }
 
 /// Only who has a place for it waits for the moment.
 bool book_entity::snapshot_due(std::int64_t tail_events, std::size_t tail_bytes) {

@@ -13,10 +13,13 @@
 namespace sb {
 
 struct book_rules {
-  std::int64_t probe_after_ms =
-      123'000;  ///< send window + grace: then an order of which nothing was heard is asked for
-  std::int64_t probe_retry_ms = 5'000;
-  std::int32_t probes_max = 256;  ///< orders asked for in one round
+  /// Send window + grace: then an order of which nothing was heard is looked up in the journal, and asked itself when
+  /// it is not there. A book that comes back to life has heard of none: what it holds is looked up within this and half
+  /// a second for each 500 orders.
+  std::int64_t look_up_after_ms = 123'000;
+  std::int64_t look_up_retry_ms = 5'000;  ///< after which a question or its answer is taken for lost
+  std::int64_t look_up_round_ms = 500;    ///< between two questions, at least
+  std::int32_t look_ups_max = 500;        ///< orders in a question, of which one is out at most
   std::int64_t snapshot_events_min = 500;
   /// Who was asked for a reservation within this time expects another one, and settlements wait for its row, or for
   /// an alarm after this time and its shard's next tick.
@@ -49,10 +52,11 @@ class book_entity final : public entity {
   const risk_book& state() const { return book_; }
 
  private:
-  enum alarm_id : std::int32_t { alarm_probe = 1 };
+  enum alarm_id : std::int32_t { alarm_look_up = 1 };
   struct unheard {
-    boot_ms since;
+    boot_ms due;  ///< to be looked up, or to be looked up again
     order_id order;
+    bool looked_up = false;  ///< is in the list of these
   };
   /// Every tombstone up to this number was made before `at`.
   struct tombstones_seen {
@@ -71,13 +75,17 @@ class book_entity final : public entity {
   void on(const get_permissions& in, const envelope& head, turn& now);
   void on(const check_permission_request& in, const envelope& head, turn& now);
   void on(const probe_answered& in, const envelope& head, turn& now);
+  void on(const orders_seen& in, const envelope& head, turn& now);
+  void on(const orders_looked_up& in, const envelope& head, turn& now);
   void on(const alarm& in, const envelope& head, turn& now);
 
   void drop_old_tombstones(std::vector<risk_event>& facts, boot_ms now);
   void record(std::vector<risk_event> facts, const envelope& head, turn& now);
   /// Head of the answer to an order that asked; the answer runs under the names of the question.
   envelope back_to(const order_id& order, const envelope& asked) const;
-  void watch(const order_id& order, boot_ms since, turn& now);
+  void watch(const order_id& order, turn& now);
+  void look_for_next(turn& now);
+  void look_at(boot_ms when, turn& now);
   void heard_of(const order_id& order);
   limits_answer limits_now() const;
 
@@ -90,11 +98,13 @@ class book_entity final : public entity {
   /// Size of the last snapshot that is stored, written by whoever stores it.
   std::shared_ptr<std::atomic<std::size_t>> snapshot_bytes_ = std::make_shared<std::atomic<std::size_t>>(0);
 
-  // Held reservations whose order has not been heard of since this incarnation began.
-  std::list<unheard> unheard_;
-  std::unordered_map<std::string_view, std::list<unheard>::iterator> unheard_of_;  ///< by their order
+  // Held reservations whose order has not been heard of since this incarnation began; each list by `due`.
+  std::list<unheard> unheard_;                                                     ///< not looked up yet
+  std::list<unheard> looked_up_;                                                   ///< once at least
+  std::unordered_map<std::string_view, std::list<unheard>::iterator> unheard_of_;  ///< in either, by their order
+  boot_ms asked_until_;               ///< a question is out until it is answered, or then; 0: none is
+  bool looking_ = false;              ///< the alarm is set
   std::deque<tombstones_seen> seen_;  ///< oldest first; some, however many tombstones there are
-  bool probing_ = false;              ///< the alarm is set
 };
 
 }  // namespace sb

@@ -12,6 +12,11 @@ namespace {
 constexpr std::size_t gathered_max = 256;  // facts; they leave as soon as there are as many
 constexpr std::size_t sent_max = 64;       // appends decided ahead; what comes then waits
 
+bool is_waited_for(const message& body) {
+  return !std::holds_alternative<settle_request>(body) && !std::holds_alternative<orders_seen>(body) &&
+         !std::holds_alternative<orders_looked_up>(body) && !std::holds_alternative<alarm>(body);
+}
+
 }  // namespace
 
 entity_core::entity_core(entity_key key, std::unique_ptr<entity> self, std::size_t queue_max)
@@ -65,10 +70,10 @@ void entity_core::deliver(delivery in, const clock_reading& now, outputs& out) {
     return;
   }
   if (from_edge) waiting_.push_back(in.head.from);
-  const bool waited_for = !std::holds_alternative<settle_request>(in.body) && !std::holds_alternative<alarm>(in.body);
+  const bool hurried = is_waited_for(in.body);
   queue_.push_back(std::move(in));
   take_turns(now, out);
-  if (!queue_.empty() && waited_for) hurry(out);
+  if (!queue_.empty() && hurried) hurry(out);
 }
 
 bool entity_core::may_decide() {

@@ -49,6 +49,11 @@ struct reply_out {
   requester to;
   answer body;
 };
+/// Of which of these orders of the entity's organization is anything committed? Answered with orders_looked_up, or not
+/// at all: who wants to know asks again. A later question of the same entity takes the place of one that waits.
+struct look_up_out {
+  std::vector<order_id> orders;
+};
 /// Replaces an earlier alarm of the same id. It comes at that time or a little later, while the entity may not retire
 /// (see entity::busy); of one that may, perhaps never.
 struct alarm_out {
@@ -69,7 +74,8 @@ struct snapshot_out {
 struct fail_out {
   std::string why;
 };
-using output = std::variant<append_out, hurry_out, send_out, broker_out, reply_out, alarm_out, snapshot_out, fail_out>;
+using output = std::variant<append_out, hurry_out, send_out, broker_out, reply_out, look_up_out, alarm_out,
+                            snapshot_out, fail_out>;
 using outputs = std::vector<output>;
 
 /// One decision step: everything that was queued while none could be taken. Facts become true, and what

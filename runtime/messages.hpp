@@ -142,6 +142,15 @@ struct check_permission_request {
 struct probe_answered {
   order_id order;
 };
+/// Settlement says: the first rows of these orders are committed, and whatever follows comes through settlement.
+struct orders_seen {
+  std::vector<order_id> orders;
+};
+/// The answer to look_up_out.
+struct orders_looked_up {
+  std::vector<order_id> stored;   ///< as in orders_seen
+  std::vector<order_id> missing;  ///< when the journal was read. Only the order can say that it never will be there
+};
 
 // ---- to users, organizations, accounts
 // ---------------------------------------------------------------------------------
@@ -164,11 +173,12 @@ struct alarm {
   std::int32_t id = 0;
 };
 
-using message = std::variant<place_order, cancel_order, get_order, reserve_answered, close_answered, probe_order,
-                             broker_answered, broker_reported, reserve_request, close_request, settle_request,
-                             ask_settled, set_limits_request, get_limits, validate_order, set_permissions_request,
-                             get_permissions, check_permission_request, probe_answered, create_user, get_user,
-                             create_organization, get_organization, open_account, get_account, alarm>;
+using message =
+    std::variant<place_order, cancel_order, get_order, reserve_answered, close_answered, probe_order, broker_answered,
+                 broker_reported, reserve_request, close_request, settle_request, ask_settled, set_limits_request,
+                 get_limits, validate_order, set_permissions_request, get_permissions, check_permission_request,
+                 probe_answered, create_user, get_user, create_organization, get_organization, open_account,
+                 get_account, alarm, orders_seen, orders_looked_up>;
 struct delivery {
   envelope head;
   message body;

@@ -1,6 +1,8 @@
 #include "runtime/settlement.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "storage/event_codec.hpp"
 #include "storage/order_events.hpp"
@@ -8,6 +10,11 @@
 namespace sb {
 
 namespace {
+
+// New orders of an organization that its book is told of in one message, and between two ticks; more it looks up
+// itself.
+constexpr std::size_t told_max = 1'024;
+constexpr std::size_t seen_max = 16'384;
 
 /// Most rows of an order have nothing for the book (a request, an acceptance); reading their text is much cheaper than
 /// parsing it. A client's own text may look like an event's name: then the row is parsed and found empty.
@@ -130,6 +137,30 @@ void settlement::push(shard_state&, organization_id organization, book& target, 
   out.push_back(settle_ask{organization, std::move(ask)});
 }
 
+void settlement::committed(shard_id shard, const std::vector<journal_row>& rows, boot_ms now, settlement_outputs& out) {
+  const auto found = shards_.find(shard);
+  if (found == shards_.end()) return;
+  auto& state = found->second;
+  const auto before = state.read;
+  this->rows(shard, rows, now, out);
+  for (const auto& row : rows) {
+    if (row.version != 1 || row.seq <= before || row.seq > state.read) continue;
+    auto key = key_of(row.stream);
+    if (!key || key->kind != entity_kind::order) continue;
+    auto& seen = state.books[key->organization].seen;
+    if (seen.size() < seen_max) seen.push_back(std::move(key->id));
+  }
+}
+
+void settlement::tell_seen(organization_id organization, book& target, settlement_outputs& out) {
+  auto seen = std::exchange(target.seen, {});
+  for (auto first = seen.begin(); first != seen.end();) {
+    const auto last = first + std::min<std::ptrdiff_t>(seen.end() - first, told_max);
+    out.push_back(seen_told{organization, {{std::make_move_iterator(first), std::make_move_iterator(last)}}});
+    first = last;
+  }
+}
+
 void settlement::answered(const settled& in, boot_ms now, settlement_outputs& out) {
   const auto id = shard_of(shard_role::trade, in.organization);
   const auto found = shards_.find(id);
@@ -165,6 +196,7 @@ void settlement::tick(boot_ms now, settlement_outputs& out) {
         target.settled.reset();  // ask how far it is: the message or its answer was lost
       }
       push(state, organization, target, now, out);
+      tell_seen(organization, target, out);
     }
     if (pending_ < pending_max_) out.push_back(rows_wanted{id, state.read});
   }

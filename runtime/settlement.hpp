@@ -24,6 +24,11 @@ struct settle_ask {
   organization_id organization;
   std::variant<ask_settled, settle_request> what;
 };
+/// To the organization's book, which need not look them up. Nobody answers; it may be lost.
+struct seen_told {
+  organization_id organization;
+  orders_seen what;
+};
 /// Rows after `after` are needed: there is a gap.
 struct rows_wanted {
   shard_id shard = 0;
@@ -37,7 +42,7 @@ struct cursor_moved {
 struct settlement_alarm {
   std::string what;
 };
-using settlement_output = std::variant<settle_ask, rows_wanted, cursor_moved, settlement_alarm>;
+using settlement_output = std::variant<settle_ask, seen_told, rows_wanted, cursor_moved, settlement_alarm>;
 using settlement_outputs = std::vector<settlement_output>;
 
 class settlement {
@@ -49,6 +54,9 @@ class settlement {
   void follow(shard_id shard, std::int64_t cursor, settlement_outputs& out);
   void drop(shard_id shard);
   void rows(shard_id shard, const std::vector<journal_row>& rows, boot_ms now, settlement_outputs& out);
+  /// The same of rows that were committed a moment ago: their books are told which orders are new. Of what is read
+  /// later they are not, because that can come much faster.
+  void committed(shard_id shard, const std::vector<journal_row>& rows, boot_ms now, settlement_outputs& out);
   void answered(const settled& in, boot_ms now, settlement_outputs& out);
   /// At least each second: repeats what got no answer, asks for rows that a lost hint did not bring.
   void tick(boot_ms now, settlement_outputs& out);
@@ -60,6 +68,7 @@ class settlement {
   struct book {
     std::optional<std::int64_t> settled;  ///< as the book itself said
     std::deque<order_fact> facts;
+    std::vector<order_id> seen;  ///< for the next tick
     std::int64_t asked_seq = 0;  ///< 0: nothing is out
     bool asking = false;         ///< ask_settled is out
     boot_ms asked_at;
@@ -71,6 +80,7 @@ class settlement {
   };
 
   void push(shard_state& shard, organization_id organization, book& target, boot_ms now, settlement_outputs& out) const;
+  static void tell_seen(organization_id organization, book& target, settlement_outputs& out);
   void move_cursor(shard_id id, shard_state& shard, settlement_outputs& out);
 
   std::int32_t utc_offset_minutes_;

@@ -130,6 +130,10 @@ class journal {
   /// Snapshots and tails of these streams, in the order asked. Throws storage_unavailable.
   virtual std::vector<stream_history> read_streams(shard_id shard, const std::vector<stream_id>& streams,
                                                    deadline within) = 0;
+  /// Those of these streams of which anything is committed when they are read, in any order. Throws
+  /// storage_unavailable.
+  virtual std::vector<stream_id> stored_streams(shard_id shard, const std::vector<stream_id>& streams,
+                                                deadline within) = 0;
   /// Rows of a shard with seq > after, ascending, at most `limit`. Never skips: seq is gapless in commit order.
   virtual std::vector<journal_row> read_after(shard_id shard, std::int64_t after, std::int32_t limit,
                                               deadline within) = 0;

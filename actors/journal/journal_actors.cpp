@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "actors/protocol/type_ids.hpp"
+#include "runtime/look_up.hpp"
 #include "storage/postgres/connection.hpp"
 
 namespace sb {
@@ -390,10 +391,26 @@ bool read_some_waking(reader_ptr self) {
   return true;
 }
 
+/// One book's question. What cannot be read is dropped: the book asks again.
+bool look_up_some(reader_ptr self) {
+  auto& state = self->state;
+  if (state.look_ups.empty()) return true;
+  const auto ask = std::move(state.look_ups.extract(state.look_ups.begin()).mapped());
+  const auto result = attempt(state, [&] {
+    auto known = look_up(*state.store, ask.book.organization, ask.orders, state.deadline);
+    envelope head;
+    head.to = ask.book;
+    head.causation = "look-up";
+    state.services.routes->send(std::move(head), std::move(known));
+  });
+  return result != read_result::out_of_reach;
+}
+
 /// The next page goes to the end of our own mailbox: whoever asked meanwhile comes first.
 void keep_paging(reader_ptr self, std::chrono::milliseconds after) {
   auto& state = self->state;
-  if (state.paging || (state.work.empty() && state.names.empty() && state.waking.empty())) return;
+  const bool none = state.work.empty() && state.names.empty() && state.waking.empty() && state.look_ups.empty();
+  if (state.paging || none) return;
   state.paging = true;
   if (after.count() == 0) {
     self->send(self, tick{});
@@ -406,7 +423,7 @@ void read_what_nobody_waits_for(reader_ptr self) {
   auto& state = self->state;
   state.paging = false;
   bool all = true;
-  for (const auto read : {read_work, read_some_names, read_some_waking}) all = read(self) && all;
+  for (const auto read : {read_work, read_some_names, read_some_waking, look_up_some}) all = read(self) && all;
   keep_paging(self, all ? std::chrono::milliseconds{0} : retry);
 }
 
@@ -430,6 +447,14 @@ void wake(reader_ptr self, wake_ask& ask) {
   auto& state = self->state;
   state.vital.count();
   state.waking.push_back({ask.shard, caf::actor_cast<caf::actor>(self->current_sender()), std::move(ask.histories)});
+  keep_paging(self, std::chrono::milliseconds{0});
+}
+
+void want_look_up(reader_ptr self, look_up_ask& ask) {
+  auto& state = self->state;
+  state.vital.count();
+  const auto book = ask.book;
+  state.look_ups.insert_or_assign(book, std::move(ask));
   keep_paging(self, std::chrono::milliseconds{0});
 }
 
@@ -533,6 +558,7 @@ caf::behavior reader(reader_ptr self, node_services services, read_side side,
       [self](flush) { serve(self); },
       [self](const contents_ask& ask) { want_contents(self, ask.shard); },
       [self](wake_ask& ask) { wake(self, ask); },
+      [self](look_up_ask& ask) { want_look_up(self, ask); },
       [self](tick) { read_what_nobody_waits_for(self); },
       [self](const cursor_save& ask) {
         auto& s = self->state;

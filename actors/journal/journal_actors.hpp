@@ -70,7 +70,8 @@ struct read_side {
 /// settlement and projections ask again meanwhile only the last question does.
 /// A shard's contents can be millions of streams: they are read a page at a time, each page under its own deadline, and
 /// what else waits is served between two pages. All shards' open work comes before the streams' names, without which a
-/// shard can do for a while; and what has open work is woken, a group at a time, in turns with both.
+/// shard can do for a while; and what has open work is woken, a group at a time, in turns with both, and with what risk
+/// books look up.
 struct reader_state {
   static inline const char* name = "reader";
   /// A shard whose contents are being read, and how far.
@@ -111,7 +112,8 @@ struct reader_state {
     caf::actor asker;
     std::vector<history_ask> histories;
   };
-  std::deque<wake_group> waking;  ///< one for each shard at most
+  std::deque<wake_group> waking;               ///< one for each shard at most
+  std::map<entity_key, look_up_ask> look_ups;  ///< by the book that asks
   bool paging = false;
 };
 caf::behavior reader(caf::stateful_actor<reader_state>* self, node_services services, read_side side,

@@ -22,6 +22,11 @@ void perform(self_ptr self, settlement_outputs& out) {
       head.by.organization = ask->organization;
       head.causation = "settlement";
       std::visit([&](auto& body) { state.services.routes->send(std::move(head), std::move(body)); }, ask->what);
+    } else if (auto* seen = std::get_if<seen_told>(&item)) {
+      envelope head;
+      head.to = book_key(seen->organization);
+      head.causation = "settlement";
+      state.services.routes->send(std::move(head), std::move(seen->what));
     } else if (const auto* wanted = std::get_if<rows_wanted>(&item)) {
       const auto [reading, fresh] = state.reading.try_emplace(wanted->shard, now);
       if (!fresh && now.value - reading->second.value < read_patience_ms) continue;
@@ -77,7 +82,7 @@ caf::behavior settlement_actor(self_ptr self, node_services services, settlement
       [self](const committed_told& in) {
         drive(self, [&](settlement& core, settlement_outputs& out) {
           const auto now = self->state.services.clock().boot;
-          for (const auto& part : *in.parts) core.rows(part.shard, part.rows, now, out);
+          for (const auto& part : *in.parts) core.committed(part.shard, part.rows, now, out);
         });
       },
       [self](const rows_told& in) {

@@ -330,6 +330,14 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, probe_answered& x) {
   return f(caf::meta::type_name("probe_answered"), x.order);
 }
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, orders_seen& x) {
+  return f(caf::meta::type_name("orders_seen"), x.orders);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, orders_looked_up& x) {
+  return f(caf::meta::type_name("orders_looked_up"), x.stored, x.missing);
+}
 
 // ---- to users, organizations, accounts
 // -------------------------------------------------------------------------------

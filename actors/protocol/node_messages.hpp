@@ -102,6 +102,12 @@ struct rows_told {
   std::int64_t after = 0;
   shared_rows rows;
 };
+/// Of which of these orders is anything committed? Read when nothing else is to be read; answered with orders_looked_up
+/// to `book`, by the routes, or, where it cannot be read, not at all. The book's next question takes its place.
+struct look_up_ask {
+  entity_key book;
+  std::vector<order_id> orders;
+};
 /// Answered with open_work_told and, after it, streams_told.
 struct contents_ask {
   shard_id shard = 0;
@@ -249,6 +255,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::rows_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::contents_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::open_work_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::streams_told)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::look_up_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::wake_ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::woken_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sb::snapshot_ask)

@@ -63,6 +63,9 @@ CAF_ADD_TYPE_ID(stocksblitz, (sb::price_answer))
 CAF_ADD_TYPE_ID(stocksblitz, (sb::settled))
 // the supervision tree
 CAF_ADD_TYPE_ID(stocksblitz, (sb::tree_node))
+// to entities, added later
+CAF_ADD_TYPE_ID(stocksblitz, (sb::orders_seen))
+CAF_ADD_TYPE_ID(stocksblitz, (sb::orders_looked_up))
 
 CAF_END_TYPE_ID_BLOCK(stocksblitz)
 

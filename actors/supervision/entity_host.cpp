@@ -37,6 +37,9 @@ void perform(self_ptr self, output& out) {
       self->send(services.broker, std::move(call.call));
     }
     void operator()(reply_out& reply) const { services.routes->answer(reply.to, std::move(reply.body)); }
+    void operator()(look_up_out& ask) const {
+      self->send(services.reader, look_up_ask{guest.core.key(), std::move(ask.orders)});
+    }
     void operator()(const alarm_out& alarm) const {
       guest.alarms[alarm.id] = {services.clock().boot.value + alarm.after_ms};
     }

@@ -198,6 +198,18 @@ std::vector<journal_row> memory_journal::read_after(shard_id shard, std::int64_t
   return {state->rows.begin() + from, state->rows.begin() + to};
 }
 
+std::vector<stream_id> memory_journal::stored_streams(shard_id shard, const std::vector<stream_id>& streams, deadline) {
+  const auto lock = reach();
+  std::vector<stream_id> out;
+  const auto* const state = store_->find(shard);
+  if (state == nullptr) return out;
+  for (const auto& stream : streams) {
+    const auto found = state->streams.find(stream);
+    if (found != state->streams.end() && found->second.contains(1)) out.push_back(stream);
+  }
+  return out;
+}
+
 std::vector<stream_id> memory_journal::streams_after(shard_id shard, const stream_id& after, std::int32_t limit,
                                                      deadline) {
   const auto lock = reach();

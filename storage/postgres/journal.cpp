@@ -57,6 +57,12 @@ cross join lateral (
   order by r.version) j
 order by w.place, j.version)"};
 
+constexpr statement read_stored{"journal_stored", R"(
+select w.stream
+from unnest($2::text[]) w(stream)
+cross join lateral (
+  select from journal j where j.shard = $1::int and j.stream = w.stream and j.version = 1 limit 1) found)"};
+
 constexpr statement read_rows{"journal_rows", R"(
 select 0, j.seq, j.stream, j.version, j.events, j.at, j.epoch, j.hash, j.body
 from journal j where j.shard = $1::int and j.seq > $2::bigint order by j.seq limit $3::int)"};
@@ -270,6 +276,17 @@ std::vector<stream_history> postgres_journal::read_streams(shard_id shard, const
   for (int row = 0; row < tails.rows(); ++row) {
     out.at(static_cast<std::size_t>(tails.int4(row, 0) - 1)).rows.push_back(to_row(shard, tails, row));
   }
+  return out;
+}
+
+std::vector<stream_id> postgres_journal::stored_streams(shard_id shard, const std::vector<stream_id>& streams,
+                                                        deadline within) {
+  auto names = array::of_text(streams.size());
+  for (const auto& stream : streams) names.put_bytes(stream);
+  const auto rows = connection_.run(read_stored, parameters{}.int4(shard).add(std::move(names)), from_now(within));
+  std::vector<stream_id> out;
+  out.reserve(static_cast<std::size_t>(rows.rows()));
+  for (int row = 0; row < rows.rows(); ++row) out.push_back(rows.text(row, 0));
   return out;
 }
 

@@ -21,6 +21,8 @@ class postgres_journal final : public journal {
   void release(const std::vector<shard_head>& held, deadline within) override;
   std::vector<stream_history> read_streams(shard_id shard, const std::vector<stream_id>& streams,
                                            deadline within) override;
+  std::vector<stream_id> stored_streams(shard_id shard, const std::vector<stream_id>& streams,
+                                        deadline within) override;
   std::vector<journal_row> read_after(shard_id shard, std::int64_t after, std::int32_t limit, deadline within) override;
   std::vector<stream_id> streams_after(shard_id shard, const stream_id& after, std::int32_t limit,
                                        deadline within) override;

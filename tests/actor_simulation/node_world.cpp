@@ -118,8 +118,8 @@ node_plan node_world::plan() {
   p.writer.self = p.cluster.self = p.claims.self = p.self;
   p.cluster.times = lease;
   p.orders = rules_of_orders(config_.ids);
-  p.books.probe_after_ms = p.orders.times.send_window_ms + p.orders.times.grace_ms;
-  p.books.probe_retry_ms = 1'000;
+  p.books.look_up_after_ms = p.orders.times.send_window_ms + p.orders.times.grace_ms;
+  p.books.look_up_retry_ms = 1'000;
   p.books.snapshot_events_min = 10;
   p.broker.book = directory_ / "book.log";
   p.broker.instruments = instruments_;

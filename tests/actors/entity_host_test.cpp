@@ -13,9 +13,10 @@ namespace {
 
 struct script {
   bool busy = true;
-  std::vector<alarm_out> to_set;  ///< with the next message
-  bool offers = false;            ///< a snapshot, with the next message
-  bool throws = false;            ///< with the next message
+  std::vector<alarm_out> to_set;   ///< with the next message
+  bool offers = false;             ///< a snapshot, with the next message
+  std::vector<order_id> looks_up;  ///< with the next message
+  bool throws = false;             ///< with the next message
   int handled = 0;
   std::vector<std::int32_t> fired;
 };
@@ -32,6 +33,7 @@ class one_with_alarms final : public entity {
     ++what_->handled;
     if (std::exchange(what_->throws, false)) throw std::runtime_error("as the test said");
     for (const auto& one : std::exchange(what_->to_set, {})) now.at_once(one);
+    if (!what_->looks_up.empty()) now.at_once(look_up_out{std::exchange(what_->looks_up, {})});
     if (std::exchange(what_->offers, false))
       now.at_once(snapshot_out{stream_of(in.head.to), 4, {[] { return "text"; }, [](std::size_t) {}}});
   }
@@ -48,6 +50,7 @@ struct host_and_shard : quiet_system {
   std::vector<std::int64_t> asked;  ///< milliseconds since the host began
   std::vector<boot_ms> due;
   std::vector<snapshot_ask> offered;
+  std::vector<look_up_ask> looked_up;
   boot_ms begin = services.clock().boot;
   std::shared_ptr<alarm_board> board = std::make_shared<alarm_board>();
   std::vector<envelope> passed_on;  ///< what came to the shard
@@ -65,6 +68,9 @@ struct host_and_shard : quiet_system {
     services.routes = routes_to(services, the_shard);
     services.snapshots = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
       return {[this](const snapshot_ask& ask) { offered.push_back(ask); }};
+    }));
+    services.reader = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const look_up_ask& ask) { looked_up.push_back(ask); }};
     }));
     host = keep(system.spawn(entity_host, services, the_shard, shard_of(order_key({7}, "ORD1")), board));
     begin_entity first;
@@ -162,6 +168,15 @@ SCENARIO("a snapshot goes to whoever makes and stores it", "[host]") {
   CHECK(h.offered.front().snapshot.stream == "7/order/ORD1");
   CHECK(h.offered.front().snapshot.version == 4);
   CHECK(h.offered.front().snapshot.offer.text() == "text");
+}
+
+SCENARIO("what an entity looks up goes to the reader", "[host]") {
+  host_and_shard h;
+  h.entity_of_it->looks_up = {"ORD2", "ORD3"};
+  h.say({});
+  REQUIRE(h.looked_up.size() == 1);
+  CHECK(h.looked_up.front().book == order_key({7}, "ORD1"));
+  CHECK(h.looked_up.front().orders == std::vector<order_id>{"ORD2", "ORD3"});
 }
 
 SCENARIO("a host whose shard looks in time sends no message for its alarms", "[host]") {

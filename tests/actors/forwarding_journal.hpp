@@ -34,6 +34,11 @@ class forwarding_journal : public journal {
     before(call::read);
     return inner.read_streams(shard, streams, within);
   }
+  std::vector<stream_id> stored_streams(shard_id shard, const std::vector<stream_id>& streams,
+                                        deadline within) override {
+    before(call::read);
+    return inner.stored_streams(shard, streams, within);
+  }
   std::vector<journal_row> read_after(shard_id shard, std::int64_t after, std::int32_t limit,
                                       deadline within) override {
     before(call::read);

@@ -231,6 +231,8 @@ void visit_samples(Visit visit) {
   const tree_node leaf{"n1/trade/shard-70/x", "entity", "trade", 70, "parked", 1, some_text, {2}, 3, 4, 5, 6, {}};
   visit(
       tree_node{"n1/trade/shard-70", "shard", "trade", 70, "restarting", 1, some_text, {2}, 3, 4, 5, 6, {leaf, leaf}});
+  visit(orders_seen{{some_order}});
+  visit(orders_looked_up{{some_order}, {"ORD2"}});
 }
 
 /// The same with optional members absent and containers empty: what a struct is when nothing has been set.

@@ -32,9 +32,14 @@ struct archive : quiet_system {
   std::set<std::pair<wall_ms, order_id>> open;  ///< by when they were created, two in each millisecond
   std::function<void(const std::optional<postgres::order_cursor>& after)> before_open;
   caf::actor reading;
+  std::vector<std::pair<entity_key, orders_looked_up>> known;  ///< what entities were told of orders
 
   archive() {
     fill();
+    const auto entities = keep(system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const envelope& head, const orders_looked_up& in) { known.emplace_back(head.to, in); }};
+    }));
+    services.routes = routes_to(services, entities);
     read_side side;
     side.connect = [this]() -> std::unique_ptr<journal> { return std::make_unique<watched_journal>(store, watch); };
     side.open_orders = [this](shard_id, const std::optional<postgres::order_cursor>& after, std::int32_t limit) {
@@ -337,4 +342,59 @@ SCENARIO("many histories of one shard are read some at a time") {
   for (int number = 0; number < 1'200; ++number) me->send(a.reading, a.history(number, me));
   a.run();
   CHECK(statements == 3);
+}
+
+SCENARIO("a risk book learns which of its orders are stored") {
+  archive a;
+  caf::scoped_actor me{a.system};
+  const auto look_up = [&](const std::vector<order_id>& orders, organization_id whose = organization) {
+    me->send(a.reading, look_up_ask{book_key(whose), orders});
+  };
+  using names = std::vector<order_id>;
+  WHEN("PostgreSQL answers") {
+    look_up({"O7", "N1", "O3", "N2"});
+    a.run();
+    REQUIRE(a.known.size() == 1);
+    CHECK(a.known[0].first == book_key(organization));
+    CHECK(a.known[0].second.stored == names{"O7", "O3"});
+    CHECK(a.known[0].second.missing == names{"N1", "N2"});
+  }
+  WHEN("it asks again before that") {
+    look_up({"O7"});
+    look_up({"N1"});
+    a.run();
+    THEN("its last question is answered") {
+      REQUIRE(a.known.size() == 1);
+      CHECK(a.known[0].second.missing == names{"N1"});
+    }
+  }
+  WHEN("PostgreSQL cannot be reached, or refuses the question") {
+    const auto sqlstate = GENERATE(std::string{}, std::string{"XX001"});
+    a.watch.before_stored = [&] { throw postgres::statement_error{sqlstate, "not now"}; };
+    look_up({"O7"});
+    a.run();
+    a.watch.before_stored = [] {};
+    a.advance(2s);
+    CHECK(a.known.empty());
+    THEN("the next one is answered") {
+      look_up({"O7"});
+      a.run();
+      CHECK(a.known.size() == 1);
+    }
+  }
+  WHEN("many ask") {
+    for (std::int64_t other = 100; other < 200; ++other) look_up({"O1"}, {other});
+    int questions = 0;
+    std::optional<int> before_history;
+    a.watch.before_stored = [&] {
+      if (++questions == 3) me->send(a.reading, a.history(9, me));
+    };
+    a.watch.before_streams = [&](shard_id, const auto&) { before_history = questions; };
+    a.run();
+    THEN("who waits for a history does not wait for all of them") {
+      CHECK(a.known.size() == 100);
+      REQUIRE(before_history);
+      CHECK(*before_history <= 5);
+    }
+  }
 }

@@ -13,6 +13,7 @@ struct journal_watch {
   std::function<void()> before_beat = [] {};
   std::function<void(const stream_id& after)> before_names = [](const stream_id&) {};
   std::function<void()> before_rows = [] {};
+  std::function<void()> before_stored = [] {};
   std::function<void(shard_id, const std::vector<stream_id>&)> before_streams = [](shard_id, const auto&) {};
 };
 
@@ -28,6 +29,11 @@ class watched_journal final : public forwarding_journal {
                                            deadline within) override {
     watch_.before_streams(shard, streams);
     return forwarding_journal::read_streams(shard, streams, within);
+  }
+  std::vector<stream_id> stored_streams(shard_id shard, const std::vector<stream_id>& streams,
+                                        deadline within) override {
+    watch_.before_stored();
+    return forwarding_journal::stored_streams(shard, streams, within);
   }
   std::vector<journal_row> read_after(shard_id shard, std::int64_t after, std::int32_t limit,
                                       deadline within) override {

@@ -14,7 +14,7 @@ namespace {
 constexpr organization_id organization{7};
 constexpr money rupees(std::int64_t amount) { return {amount * money::unit}; }
 requester client(std::uint64_t request) { return {1, request}; }
-constexpr std::int32_t probe = 1;
+constexpr std::int32_t look_up_alarm = 1;
 
 struct book_desk : stage {
   explicit book_desk(book_rules with = {}, const snapshot_places& among = snapshot_places{1})
@@ -62,6 +62,11 @@ struct book_desk : stage {
     fact.seq = seq;
     fact.order = order;
     return fact;
+  }
+  names looked_up() const {
+    names orders;
+    for (const auto& ask : all<look_up_out>()) orders.insert(orders.end(), ask.orders.begin(), ask.orders.end());
+    return orders;
   }
   std::vector<verdict> verdicts() const {
     std::vector<verdict> said;
@@ -290,61 +295,148 @@ SCENARIO("permissions are read from what is stored") {
   }
 }
 
-SCENARIO("a reservation of which nothing is heard is asked for") {
+SCENARIO("a reservation of which nothing is heard is looked for") {
   book_desk d;
   d.open();
   d.give(d.reserve("O1"));
-  CHECK(d.alarm_after(probe) == d.rules.probe_after_ms);
-  WHEN("the time comes before it is stored") {
-    d.pass(d.rules.probe_after_ms);
-    d.give(sb::alarm{probe});
-    THEN("there may be nothing to ask for") {
-      CHECK(d.messages<probe_order>().empty());
-      d.store();
-      CHECK(d.messages<probe_order>().size() == 1);
-    }
-  }
-  if (d.appending()) d.store();
+  d.store();
+  CHECK(d.alarm_after(look_up_alarm) == d.rules.look_up_after_ms);
   CHECK_FALSE(d.core->can_retire());
-  WHEN("the time has come") {
-    d.pass(d.rules.probe_after_ms);
+  const auto comes_again = [&](std::int64_t after_ms) {
     d.clear();
-    d.give(sb::alarm{probe});
-    THEN("its order's shard is asked, again and again until it is heard of") {
-      REQUIRE(d.messages<probe_order>().size() == 1);
-      CHECK(d.all<send_out>().front().head.to == order_key(organization, "O1"));
-      CHECK(d.alarm_after(probe) == d.rules.probe_retry_ms);
+    d.pass(after_ms);
+    d.give(sb::alarm{look_up_alarm});
+  };
+  WHEN("the time has come") {
+    comes_again(d.rules.look_up_after_ms);
+    THEN("the journal is asked for it, again and again until it is heard of") {
+      REQUIRE(d.looked_up() == names{"O1"});
+      CHECK(d.alarm_after(look_up_alarm) == d.rules.look_up_retry_ms);
       CHECK_FALSE(d.core->can_retire());
-      d.pass(d.rules.probe_retry_ms);
-      d.give(sb::alarm{probe});
-      CHECK(d.messages<probe_order>().size() == 2);
-      AND_WHEN("the order answers") {
-        d.give(probe_answered{"O1"});
-        d.clear();
-        d.pass(d.rules.probe_retry_ms);
-        d.give(sb::alarm{probe});
-        THEN("what follows comes through settlement") {
-          CHECK(d.messages<probe_order>().empty());
-          CHECK(d.core->can_retire());
-        }
+      comes_again(d.rules.look_up_retry_ms);
+      CHECK(d.looked_up() == names{"O1"});
+    }
+    AND_WHEN("the journal has it") {
+      d.give(orders_looked_up{{"O1"}, {}});
+      comes_again(d.rules.look_up_retry_ms);
+      THEN("what follows comes through settlement") {
+        CHECK(d.looked_up().empty());
+        CHECK(d.core->can_retire());
       }
     }
+    AND_WHEN("the journal does not have it") {
+      d.give(orders_looked_up{{}, {"O1"}});
+      THEN("the order is asked, again and again until it answers") {
+        REQUIRE(d.messages<probe_order>().size() == 1);
+        CHECK(d.all<send_out>().front().head.to == order_key(organization, "O1"));
+        comes_again(d.rules.look_up_retry_ms);
+        d.give(orders_looked_up{{}, {"O1"}});
+        CHECK(d.messages<probe_order>().size() == 1);
+        d.give(probe_answered{"O1"});
+        comes_again(d.rules.look_up_retry_ms);
+        CHECK(d.looked_up().empty());
+        CHECK(d.core->can_retire());
+      }
+    }
+    AND_WHEN("it is settled before the journal answers") {
+      d.settle(0, 2, {d.closed("O1", 2)});
+      d.clear();
+      d.give(orders_looked_up{{}, {"O1"}});
+      THEN("nobody is asked") { CHECK(d.messages<probe_order>().empty()); }
+    }
   }
-  WHEN("it is settled before") {
+  WHEN("it is settled before that") {
     d.settle(0, 2, {d.closed("O1", 2)});
-    d.pass(d.rules.probe_after_ms);
-    d.clear();
-    d.give(sb::alarm{probe});
-    CHECK(d.messages<probe_order>().empty());
+    comes_again(d.rules.look_up_after_ms);
+    CHECK(d.looked_up().empty());
+    CHECK(d.core->can_retire());
+  }
+  WHEN("settlement has seen its order before that") {
+    d.give(orders_seen{{"O1", "O2"}});
+    comes_again(d.rules.look_up_after_ms);
+    CHECK(d.looked_up().empty());
     CHECK(d.core->can_retire());
   }
   WHEN("the book comes back to life") {
     d.come_back();
     THEN("it watches what it holds from its own beginning") {
-      CHECK(d.alarm_after(probe) == d.rules.probe_after_ms);
+      CHECK(d.alarm_after(look_up_alarm) == d.rules.look_up_after_ms);
       CHECK_FALSE(d.core->can_retire());
     }
   }
+}
+
+SCENARIO("the time to look for a reservation comes before it is stored") {
+  book_desk d;
+  d.open();
+  d.give(d.reserve("O1"));
+  d.pass(d.rules.look_up_after_ms);
+  d.give(sb::alarm{look_up_alarm});
+  d.give(orders_looked_up{{}, {"O1"}});
+  CHECK(d.messages<probe_order>().empty());  // there may be nothing to ask for
+  d.store();
+  CHECK(d.messages<probe_order>().size() == 1);
+}
+
+SCENARIO("many reservations of which nothing is heard are looked for one question after the other") {
+  book_rules rules;
+  rules.look_ups_max = 3;
+  book_desk d{rules};
+  d.open();
+  for (int i = 0; i < 7; ++i) d.give(d.reserve("O" + std::to_string(i), 1));
+  d.store_all();
+  const auto comes_again = [&](std::int64_t after_ms) {
+    d.clear();
+    d.pass(after_ms);
+    d.give(sb::alarm{look_up_alarm});
+  };
+  comes_again(rules.look_up_after_ms);
+  CHECK(d.looked_up() == names{"O0", "O1", "O2"});
+  WHEN("each is answered") {
+    d.give(orders_looked_up{{"O0", "O1", "O2"}, {}});
+    THEN("the next comes a while later") {
+      CHECK(d.alarm_after(look_up_alarm) == rules.look_up_round_ms);
+      comes_again(rules.look_up_round_ms);
+      CHECK(d.looked_up() == names{"O3", "O4", "O5"});
+      d.give(orders_looked_up{{"O3", "O4", "O5"}, {}});
+      comes_again(rules.look_up_round_ms);
+      CHECK(d.looked_up() == names{"O6"});
+    }
+  }
+  WHEN("the first is not answered") {
+    comes_again(rules.look_up_round_ms);
+    THEN("none is asked meanwhile, and then the same again, before the others") {
+      CHECK(d.looked_up().empty());
+      CHECK(d.alarm_after(look_up_alarm) == rules.look_up_retry_ms - rules.look_up_round_ms);
+      comes_again(rules.look_up_retry_ms - rules.look_up_round_ms);
+      CHECK(d.looked_up() == names{"O0", "O1", "O2"});
+    }
+  }
+  WHEN("the book comes back to life before the answer") {
+    d.come_back();
+    d.give(orders_looked_up{{"O0", "O1"}, {"O2"}});
+    THEN("it is as good for it") {
+      CHECK(d.messages<probe_order>().size() == 1);
+      comes_again(rules.look_up_after_ms);
+      CHECK(d.looked_up() == names{"O2", "O3", "O4"});
+    }
+  }
+}
+
+SCENARIO("a reservation that was looked for does not wait behind new ones") {
+  book_desk d;
+  d.open();
+  d.hold("O1");
+  d.pass(d.rules.look_up_after_ms);
+  d.hold("O2");
+  d.give(sb::alarm{look_up_alarm});
+  d.clear();
+  d.give(orders_looked_up{{}, {"O1"}});
+  CHECK(d.alarm_after(look_up_alarm) == d.rules.look_up_retry_ms);
+  d.clear();
+  d.pass(d.rules.look_up_retry_ms);
+  d.give(sb::alarm{look_up_alarm});
+  CHECK(d.looked_up() == names{"O1"});
 }
 
 SCENARIO("what is known of orders that are over stays longer than a Reserve can be on its way") {
@@ -402,7 +494,7 @@ SCENARIO("a snapshot is as good as the history") {
   REQUIRE_FALSE(offered.empty());
   d.snapshot = stored_snapshot{offered.front().stream, offered.front().version, offered.front().offer.text()};
   d.come_back();
-  CHECK(d.alarm_after(probe) == d.rules.probe_after_ms);
+  CHECK(d.alarm_after(look_up_alarm) == d.rules.look_up_after_ms);
   d.give(ask_settled{}, {100, 1});
   CHECK(d.replies<settled>(1).front().settled_seq == 2);
   d.give(d.reserve("O2", 1));

@@ -227,6 +227,16 @@ SCENARIO("somebody who asks behind unhurried facts makes them hurry, once") {
   CHECK(told(s, 2) == 1);
 }
 
+SCENARIO("what nobody waits for makes no fact hurry") {
+  const auto idle = GENERATE(values<message>({settle_request{}, orders_seen{}, orders_looked_up{}, sb::alarm{1}}));
+  fresh_counter s;
+  s.give(create_user{});
+  s.give(idle);
+  CHECK(s.all<hurry_out>().empty());
+  s.give(get_user{});
+  CHECK(s.all<hurry_out>().size() == 1);
+}
+
 SCENARIO("a snapshot that is due waits until all facts are stored, and nothing is decided ahead meanwhile") {
   hasty_counter s{40};
   s.give(create_user{}, client(1));

@@ -178,6 +178,59 @@ SCENARIO("settlement asks a book how far it is, then sends what is new, one mess
   }
 }
 
+SCENARIO("a book is told which of its orders are new, a while after they were stored") {
+  desk d;
+  organization_id neighbor{organization.value + 1};  // in the same shard
+  while (shard_of(shard_role::trade, neighbor) != trade_shard) ++neighbor.value;
+  d.happened("O1", {order_requested{}});
+  d.happened("O2", {order_accepted{"B1"}});
+  d.rows[1].version = 2;
+  d.happened("O3", {order_requested{}}, neighbor);
+  d.follow();
+  d.out.clear();
+  d.core.committed(trade_shard, d.rows, {d.clock}, d.out);
+  d.core.committed(trade_shard, d.rows, {d.clock}, d.out);
+  CHECK(d.all<seen_told>().empty());
+  d.core.tick({d.clock}, d.out);
+  const auto told = d.all<seen_told>();
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].organization == organization);
+  CHECK(told[0].what.orders == std::vector<order_id>{"O1"});
+  CHECK(told[1].organization == neighbor);
+  CHECK(told[1].what.orders == std::vector<order_id>{"O3"});
+  THEN("once") {
+    d.out.clear();
+    d.core.tick({d.clock}, d.out);
+    CHECK(d.all<seen_told>().empty());
+  }
+}
+
+SCENARIO("of rows that are read later, or not taken in, no book is told") {
+  desk d;
+  for (int i = 0; i < 3; ++i) d.happened("O" + std::to_string(i), {order_requested{}});
+  d.follow();
+  WHEN("they are read later") { d.read(0); }
+  WHEN("those before them are missing") { d.core.committed(trade_shard, {d.rows[1], d.rows[2]}, {d.clock}, d.out); }
+  WHEN("the shard goes") {
+    d.core.committed(trade_shard, d.rows, {d.clock}, d.out);
+    d.core.drop(trade_shard);
+  }
+  d.core.tick({d.clock}, d.out);
+  CHECK(d.all<seen_told>().empty());
+}
+
+SCENARIO("a book is told of many new orders in pieces, and of too many not at all") {
+  desk d;
+  for (int i = 0; i < 16'400; ++i) d.happened("O" + std::to_string(i), {order_requested{}});
+  d.follow();
+  d.core.committed(trade_shard, d.rows, {d.clock}, d.out);
+  d.core.tick({d.clock}, d.out);
+  const auto told = d.all<seen_told>();
+  REQUIRE(told.size() == 16);
+  for (const auto& piece : told) CHECK(piece.what.orders.size() == 1'024);
+  CHECK(told.back().what.orders.back() == "O16383");
+}
+
 SCENARIO("lost, late and doubled messages do no harm") {
   desk d;
   for (int i = 0; i < 6; ++i) d.happened("O" + std::to_string(i), {order_canceled{}});

@@ -62,6 +62,7 @@ void node::kill() {
   writes_.clear();
   barriers_.clear();
   reading_.clear();
+  look_ups_.clear();
   cursors_.clear();
   reports_.clear();
   unread_.clear();
@@ -160,7 +161,7 @@ void node::spawn(shard_id id, slot& entry, predecessor former) {
   if (entry.key.kind == entity_kind::book) {
     book_rules rules;
     if (world_.config.small_snapshots) rules.snapshot_events_min = 8;
-    rules.probe_after_ms = order_times{}.send_window_ms + world_.config.grace_ms;
+    rules.look_up_after_ms = order_times{}.send_window_ms + world_.config.grace_ms;
     rules.tombstone_ms = order_times{}.reserve_deadline_ms;  // as short as may be
     body = std::make_unique<book_entity>(entry.key, rules, places_);
   } else {
@@ -249,6 +250,8 @@ void node::perform(shard_id id, slot& entry, outputs& out) {
       } else {
         world_.reply(number_, reply->to, reply->body);
       }
+    } else if (const auto* ask = std::get_if<look_up_out>(&item)) {
+      want_look_up(entry.key, ask->orders);
     } else if (const auto* set = std::get_if<alarm_out>(&item)) {
       const auto due = world_.time.now() + set->after_ms;
       entry.alarms[set->id] = due;

@@ -136,6 +136,7 @@ class node {
   template <class Input>
   void settle(Input input);
   void read_rows(shard_id id, std::int64_t after);
+  void want_look_up(const entity_key& book, const std::vector<order_id>& orders);
   void take_hint(const committed_rows& committed);
   void project(const committed_rows& committed);
   void project_anew(shard_id id);
@@ -180,6 +181,7 @@ class node {
   std::map<std::uint64_t, write_origin> barriers_;  ///< an empty stream: the whole shard, `host` is its life
   std::int64_t step_at_ = 0;                        ///< when the writer's next step is planned; 0: it is not
   std::map<shard_id, std::int64_t> reading_;
+  std::map<entity_key, std::vector<order_id>> look_ups_;  ///< by the book that asks
   std::map<shard_id, std::int64_t> cursors_;
   std::vector<delivery> reports_;
   std::set<shard_id> unread_;  ///< the projection does not know its cursor yet

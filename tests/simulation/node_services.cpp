@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "runtime/look_up.hpp"
 #include "tests/simulation/node.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -198,8 +199,9 @@ void node::take_hint(const committed_rows& committed) {
   if (world_.strikes(fault::hint_lost)) {
     return world_.struck_shard(fault::hint_lost, committed.shard);
   }
-  settle(
-      [&](settlement_outputs& out) { settlement_->rows(committed.shard, committed.rows, {world_.time.now()}, out); });
+  settle([&](settlement_outputs& out) {
+    settlement_->committed(committed.shard, committed.rows, {world_.time.now()}, out);
+  });
   project(committed);
 }
 
@@ -216,12 +218,32 @@ void node::settle(Input input) {
       message_out.head.causation = "settlement";
       std::visit([&](auto& body) { message_out.body = std::move(body); }, ask->what);
       world_.send(number_, std::move(message_out));
+    } else if (auto* seen = std::get_if<seen_told>(&item)) {
+      delivery message_out;
+      message_out.head.to = book_key(seen->organization);
+      message_out.head.causation = "settlement";
+      message_out.body = std::move(seen->what);
+      world_.send(number_, std::move(message_out));
     } else if (const auto* wanted = std::get_if<rows_wanted>(&item)) {
       read_rows(wanted->shard, wanted->after);
     } else if (const auto* moved = std::get_if<cursor_moved>(&item)) {
       cursors_[moved->shard] = moved->seq;
     }
   }
+}
+
+/// The book's next question takes the place of one that has not been read yet.
+void node::want_look_up(const entity_key& book, const std::vector<order_id>& orders) {
+  look_ups_[book] = orders;
+  later(world_.chance.between(0, 10), [=, this] {
+    const auto asked = look_ups_.extract(book);
+    if (asked.empty() || read_fails(shard_of(shard_role::trade, book.organization))) return;
+    delivery told;
+    told.head.to = book;
+    told.head.causation = "look-up";
+    told.body = look_up(world_.db.store(), book.organization, asked.mapped(), {});
+    world_.send(number_, std::move(told));
+  });
 }
 
 void node::read_rows(shard_id id, std::int64_t after) {

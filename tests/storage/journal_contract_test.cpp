@@ -334,6 +334,12 @@ TEMPLATE_TEST_CASE("streams and snapshots", "[journal]", memory_world, postgres_
 
   CHECK(journal->streams_after(3, {}, 10, generous) == std::vector<stream_id>{"7/book", "7/order/ORD1"});
   CHECK(journal->read_streams(3, {}, generous).empty());
+
+  auto stored = journal->stored_streams(3, {"7/order/ORD2", "7/order/ORD1", "7/book"}, generous);
+  std::sort(stored.begin(), stored.end());
+  CHECK(stored == std::vector<stream_id>{"7/book", "7/order/ORD1"});
+  CHECK(journal->stored_streams(4, {"7/order/ORD1"}, generous).empty());
+  CHECK(journal->stored_streams(3, {}, generous).empty());
 }
 
 TEMPLATE_TEST_CASE("each stream is named once, however many there are", "[journal]", memory_world, postgres_world) {
