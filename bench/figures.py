@@ -303,8 +303,8 @@ class Bench:
 
     def memory(self, site):
         """Orders are loaded by reading them one after the other, and retire when nobody asks for two seconds. What the first sweep
-        adds while they come is the loaded ones'; what each further sweep adds in the end is what retired ones leave behind. No more
-        than four sweeps: two minutes after a start the books ask for the orders that they have not heard of, and those are loaded."""
+        adds while they come is the loaded ones'; what each further sweep adds in the end is what retired ones leave behind. Four
+        sweeps tell it."""
         sweeps = min(self.rounds, 4)
         ids = self.order_ids(site, 40_000)
         file = self.data / "orders.txt"

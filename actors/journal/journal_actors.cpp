@@ -23,6 +23,7 @@ constexpr std::int32_t names_max = 10'000;  // a page of stream names
 constexpr std::int32_t rows_max = 1'000;    // a page of rows
 constexpr std::int32_t streams_max = 500;   // histories that one statement reads
 constexpr std::chrono::milliseconds retry{500};
+constexpr std::chrono::milliseconds waking_patience{1'000};  // with a shard that does not say that it has woken a group
 
 // ---- writer
 // ----------------------------------------------------------------------------------------------------------------
@@ -378,15 +379,23 @@ bool read_some_names(reader_ptr self) {
   return true;
 }
 
+/// While the entities of a group begin, no other is read: what they do costs much more than reading them, and whoever
+/// wants something of the node meanwhile would wait behind all that was read.
+bool is_waking(const reader_state& state) {
+  return state.woken && state.services.clock().boot.value < state.woken_at.value + waking_patience.count();
+}
+
 /// A group. What PostgreSQL refuses of it waits with the others that it refuses; its shard is told all the same.
 bool read_some_waking(reader_ptr self) {
   auto& state = self->state;
-  if (state.waking.empty()) return true;
+  if (state.waking.empty() || is_waking(state)) return true;
   auto& group = state.waking.front();
   keep(state.histories, group.histories);
   group.histories.clear();
   if (!read_histories(self)) return false;
   self->send(group.asker, woken_told{});
+  state.woken = group.shard;
+  state.woken_at = state.services.clock().boot;
   state.waking.pop_front();
   return true;
 }
@@ -409,8 +418,10 @@ bool look_up_some(reader_ptr self) {
 /// The next page goes to the end of our own mailbox: whoever asked meanwhile comes first.
 void keep_paging(reader_ptr self, std::chrono::milliseconds after) {
   auto& state = self->state;
-  const bool none = state.work.empty() && state.names.empty() && state.waking.empty() && state.look_ups.empty();
-  if (state.paging || none) return;
+  const bool none = state.work.empty() && state.names.empty() && state.look_ups.empty();
+  if (none && !state.waking.empty() && is_waking(state) && !std::exchange(state.awaits_woken, true))
+    self->delayed_send(self, waking_patience, woken_told{});
+  if (state.paging || (none && (state.waking.empty() || is_waking(state)))) return;
   state.paging = true;
   if (after.count() == 0) {
     self->send(self, tick{});
@@ -435,6 +446,7 @@ void want_contents(reader_ptr self, shard_id shard) {
   std::erase_if(state.work, former);
   std::erase_if(state.names, former);
   std::erase_if(state.waking, former);
+  if (state.woken == shard) state.woken.reset();
   reader_state::contents_reading reading;
   reading.shard = shard;
   reading.asker = caf::actor_cast<caf::actor>(self->current_sender());
@@ -446,7 +458,9 @@ void want_contents(reader_ptr self, shard_id shard) {
 void wake(reader_ptr self, wake_ask& ask) {
   auto& state = self->state;
   state.vital.count();
-  state.waking.push_back({ask.shard, caf::actor_cast<caf::actor>(self->current_sender()), std::move(ask.histories)});
+  if (state.woken == ask.shard) state.woken.reset();
+  if (!ask.histories.empty())
+    state.waking.push_back({ask.shard, caf::actor_cast<caf::actor>(self->current_sender()), std::move(ask.histories)});
   keep_paging(self, std::chrono::milliseconds{0});
 }
 
@@ -560,6 +574,10 @@ caf::behavior reader(reader_ptr self, node_services services, read_side side,
       [self](wake_ask& ask) { wake(self, ask); },
       [self](look_up_ask& ask) { want_look_up(self, ask); },
       [self](tick) { read_what_nobody_waits_for(self); },
+      [self](woken_told) {
+        self->state.awaits_woken = false;
+        keep_paging(self, std::chrono::milliseconds{0});
+      },
       [self](const cursor_save& ask) {
         auto& s = self->state;
         try {

@@ -112,6 +112,9 @@ struct reader_state {
     caf::actor asker;
     std::vector<history_ask> histories;
   };
+  std::optional<shard_id> woken;  ///< whose group was read last, until its entities have begun
+  boot_ms woken_at;
+  bool awaits_woken = false;                   ///< looks whether they have
   std::deque<wake_group> waking;               ///< one for each shard at most
   std::map<entity_key, look_up_ask> look_ups;  ///< by the book that asks
   bool paging = false;

@@ -121,7 +121,8 @@ struct streams_told {
   std::shared_ptr<const stream_filter> streams;
 };
 /// Histories that nobody waits for, of one shard: read when nothing else is to be read. Answered with history_told to
-/// each entity, and woken_told to the shard when all have been read.
+/// each entity, and woken_told to the shard when all have been read. The shard's next one, which may be empty, says
+/// that these entities have begun: until then, for a second at most, no other shard's are read.
 struct wake_ask {
   shard_id shard = 0;
   std::vector<history_ask> histories;

@@ -211,7 +211,7 @@ void wake_group(self_ptr self) {
     ask.histories.push_back({state.number, stream, one.second.host, one.second.incarnation});
     state.group.insert(stream);
   }
-  if (!ask.histories.empty()) self->send(state.services.reader, std::move(ask));
+  self->send(state.services.reader, std::move(ask));
   keep_ticking(self);
 }
 

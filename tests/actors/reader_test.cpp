@@ -271,6 +271,35 @@ SCENARIO("open work is woken when nothing else is to be read") {
   }
 }
 
+SCENARIO("one shard's group is woken after another's") {
+  archive a;
+  caf::scoped_actor me{a.system};
+  for (int shard = 0; shard < 2; ++shard) me->send(a.reading, wake_ask{a.shard + shard, {a.history(shard, me)}});
+  a.run();
+  CHECK(hear(me).kinds == kinds{"history", "woken"});
+  WHEN("the first has begun with it, and has another") {
+    me->send(a.reading, wake_ask{a.shard, {a.history(2, me)}});
+    a.run();
+    CHECK(hear(me).kinds == kinds{"history", "woken"});
+    AND_WHEN("the second has no other") {
+      me->send(a.reading, wake_ask{a.shard + 1, {}});
+      a.run();
+      CHECK(hear(me).histories == std::vector<stream_id>{order_stream(2)});
+    }
+  }
+  WHEN("the first does not say so") {
+    a.advance(900ms);
+    CHECK(hear(me).kinds.empty());
+    a.advance(200ms);
+    THEN("the second waits no longer") { CHECK(hear(me).kinds == kinds{"history", "woken"}); }
+  }
+  WHEN("the first is restarted meanwhile") {
+    me->send(a.reading, contents_ask{a.shard});
+    a.run();
+    THEN("the second waits no longer") { CHECK(hear(me).kinds == kinds{"history", "woken", "work", "streams"}); }
+  }
+}
+
 SCENARIO("whoever asks again and again while PostgreSQL is away is answered once, and one question at a time tries") {
   archive a;
   int tries = 0;

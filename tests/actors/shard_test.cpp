@@ -72,6 +72,7 @@ struct shard_and_writer : quiet_system {
   int contents_asked = 0;
   std::vector<history_ask> histories;  ///< asked for by name
   std::vector<history_ask> group;      ///< asked for together, the last time
+  int groups = 0;
   bool answers_histories = true;
 
   explicit shard_and_writer(bool knows_contents = true, shard_rules rules = {}, bool ready = true) {
@@ -104,7 +105,10 @@ struct shard_and_writer : quiet_system {
                 histories.push_back(ask);
                 if (answers_histories) tell_history(ask);
               },
-              [this](const wake_ask& ask) { group = ask.histories; }};
+              [this](const wake_ask& ask) {
+                group = ask.histories;
+                ++groups;
+              }};
     }));
     const entity_factory make = [this](const entity_key&, std::uint64_t) {
       return std::make_unique<one_who_notes>(recoveries, of_entities);
@@ -473,7 +477,9 @@ SCENARIO("what has open work is woken a group at a time", "[shard]") {
     CHECK(names() == std::vector<order_id>{"ORD3", "ORD4"});
     woken();
     CHECK(names() == std::vector<order_id>{"ORD5"});
+    CHECK(node.groups == 3);
     woken();
+    CHECK(node.groups == 4);  // an empty one, which says that the last has begun
     CHECK(node.group.empty());
     CHECK(node.recoveries == std::vector(5, predecessor::lost));
     CHECK(node.histories.empty());
