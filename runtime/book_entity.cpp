@@ -159,7 +159,7 @@ void book_entity::on(const alarm& in, const envelope&, turn& now) {
   if (in.id != alarm_look_up) return;
   looking_ = false;
   const auto at = now.now.boot;
-  if (asked_until_.value != 0 && at < asked_until_) return look_at(asked_until_, now);
+  if (at < asked_until_) return look_at(asked_until_, now);
   look_up_out ask;
   const boot_ms again{at.value + rules_.look_up_retry_ms};
   for (auto* from : {&looked_up_, &unheard_}) {

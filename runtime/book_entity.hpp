@@ -14,12 +14,12 @@ namespace sb {
 
 struct book_rules {
   /// Send window + grace: then an order of which nothing was heard is looked up in the journal, and asked itself when
-  /// it is not there. A book that comes back to life has heard of none: what it holds is looked up within this and half
-  /// a second for each 500 orders.
+  /// it is not there. A book that comes back to life has heard of none: what it holds is looked up behind this, in half
+  /// a second at least for each 500 orders.
   std::int64_t look_up_after_ms = 123'000;
   std::int64_t look_up_retry_ms = 5'000;  ///< after which a question or its answer is taken for lost
   std::int64_t look_up_round_ms = 500;    ///< between two questions, at least
-  std::int32_t look_ups_max = 500;        ///< orders in a question, of which one is out at most
+  std::int32_t look_ups_max = 500;        ///< orders in a question; one is out, and those taken for lost
   std::int64_t snapshot_events_min = 500;
   /// Who was asked for a reservation within this time expects another one, and settlements wait for its row, or for
   /// an alarm after this time and its shard's next tick.

@@ -149,7 +149,7 @@ struct orders_seen {
 /// The answer to look_up_out.
 struct orders_looked_up {
   std::vector<order_id> stored;   ///< as in orders_seen
-  std::vector<order_id> missing;  ///< when the journal was read. Only the order can say that it never will be there
+  std::vector<order_id> missing;  ///< or not to be read. Only the order can say that it will never be stored
 };
 
 // ---- to users, organizations, accounts

@@ -381,9 +381,11 @@ bool read_some_names(reader_ptr self) {
 
 /// While the entities of a group begin, no other is read: what they do costs much more than reading them, and whoever
 /// wants something of the node meanwhile would wait behind all that was read.
-bool is_waking(const reader_state& state) {
-  return state.woken && state.services.clock().boot.value < state.woken_at.value + waking_patience.count();
+std::chrono::milliseconds patience_left(const reader_state& state) {
+  if (!state.woken) return std::chrono::milliseconds{0};
+  return std::chrono::milliseconds{state.woken_at.value - state.services.clock().boot.value} + waking_patience;
 }
+bool is_waking(const reader_state& state) { return patience_left(state).count() > 0; }
 
 /// A group. What PostgreSQL refuses of it waits with the others that it refuses; its shard is told all the same.
 bool read_some_waking(reader_ptr self) {
@@ -393,26 +395,32 @@ bool read_some_waking(reader_ptr self) {
   keep(state.histories, group.histories);
   group.histories.clear();
   if (!read_histories(self)) return false;
+  if (!state.refused_histories.empty()) serve_soon(self);
   self->send(group.asker, woken_told{});
-  state.woken = group.shard;
+  state.woken = caf::actor_cast<caf::actor_addr>(group.asker);
   state.woken_at = state.services.clock().boot;
   state.waking.pop_front();
   return true;
 }
 
-/// One book's question. What cannot be read is dropped: the book asks again.
+/// One book's question, in turns. Dropped when PostgreSQL cannot be reached: the book asks again. Of one that it
+/// refuses all are missing: each order is asked for then, and reads its own history.
 bool look_up_some(reader_ptr self) {
   auto& state = self->state;
   if (state.look_ups.empty()) return true;
-  const auto ask = std::move(state.look_ups.extract(state.look_ups.begin()).mapped());
-  const auto result = attempt(state, [&] {
-    auto known = look_up(*state.store, ask.book.organization, ask.orders, state.deadline);
-    envelope head;
-    head.to = ask.book;
-    head.causation = "look-up";
-    state.services.routes->send(std::move(head), std::move(known));
-  });
-  return result != read_result::out_of_reach;
+  auto next = state.look_ups.upper_bound(state.last_look_up);
+  if (next == state.look_ups.end()) next = state.look_ups.begin();
+  const auto ask = std::move(state.look_ups.extract(next).mapped());
+  state.last_look_up = ask.book;
+  orders_looked_up known{{}, ask.orders};
+  const auto result =
+      attempt(state, [&] { known = look_up(*state.store, ask.book.organization, ask.orders, state.deadline); });
+  if (result == read_result::out_of_reach) return false;
+  envelope head;
+  head.to = ask.book;
+  head.causation = "look-up";
+  state.services.routes->send(std::move(head), std::move(known));
+  return true;
 }
 
 /// The next page goes to the end of our own mailbox: whoever asked meanwhile comes first.
@@ -420,7 +428,7 @@ void keep_paging(reader_ptr self, std::chrono::milliseconds after) {
   auto& state = self->state;
   const bool none = state.work.empty() && state.names.empty() && state.look_ups.empty();
   if (none && !state.waking.empty() && is_waking(state) && !std::exchange(state.awaits_woken, true))
-    self->delayed_send(self, waking_patience, woken_told{});
+    self->delayed_send(self, patience_left(state), woken_told{});
   if (state.paging || (none && (state.waking.empty() || is_waking(state)))) return;
   state.paging = true;
   if (after.count() == 0) {
@@ -446,10 +454,10 @@ void want_contents(reader_ptr self, shard_id shard) {
   std::erase_if(state.work, former);
   std::erase_if(state.names, former);
   std::erase_if(state.waking, former);
-  if (state.woken == shard) state.woken.reset();
   reader_state::contents_reading reading;
   reading.shard = shard;
   reading.asker = caf::actor_cast<caf::actor>(self->current_sender());
+  self->monitor(reading.asker);
   if (role_of_shard(shard) == shard_role::trade) reading.next = contents_part::cursor;
   state.work.push_back(std::move(reading));
   keep_paging(self, std::chrono::milliseconds{0});
@@ -458,9 +466,20 @@ void want_contents(reader_ptr self, shard_id shard) {
 void wake(reader_ptr self, wake_ask& ask) {
   auto& state = self->state;
   state.vital.count();
-  if (state.woken == ask.shard) state.woken.reset();
+  if (state.woken == self->current_sender()) state.woken = nullptr;
   if (!ask.histories.empty())
     state.waking.push_back({ask.shard, caf::actor_cast<caf::actor>(self->current_sender()), std::move(ask.histories)});
+  keep_paging(self, std::chrono::milliseconds{0});
+}
+
+/// A shard's actor has ended: nobody waits for what it asked.
+void forget_shard(reader_ptr self, const caf::actor_addr& gone) {
+  auto& state = self->state;
+  const auto of_it = [&](const auto& one) { return one.asker == gone; };
+  std::erase_if(state.work, of_it);
+  std::erase_if(state.names, of_it);
+  std::erase_if(state.waking, of_it);
+  if (state.woken == gone) state.woken = nullptr;
   keep_paging(self, std::chrono::milliseconds{0});
 }
 
@@ -561,6 +580,7 @@ caf::behavior reader(reader_ptr self, node_services services, read_side side,
   state.store = state.side.connect();
   state.deadline = statement_deadline;
   state.vital = vitals{state.services.node + "/journal/reader", "service"};
+  self->set_down_handler([self](const caf::down_msg& down) { forget_shard(self, down.source); });
 
   return {
       [self](const history_ask& ask) {

@@ -112,11 +112,12 @@ struct reader_state {
     caf::actor asker;
     std::vector<history_ask> histories;
   };
-  std::optional<shard_id> woken;  ///< whose group was read last, until its entities have begun
+  caf::actor_addr woken;  ///< the shard whose group was read last, until it asks again; null: it has
   boot_ms woken_at;
   bool awaits_woken = false;                   ///< looks whether they have
   std::deque<wake_group> waking;               ///< one for each shard at most
   std::map<entity_key, look_up_ask> look_ups;  ///< by the book that asks
+  entity_key last_look_up;                     ///< the book that was answered last
   bool paging = false;
 };
 caf::behavior reader(caf::stateful_actor<reader_state>* self, node_services services, read_side side,

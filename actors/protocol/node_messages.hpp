@@ -102,8 +102,9 @@ struct rows_told {
   std::int64_t after = 0;
   shared_rows rows;
 };
-/// Of which of these orders is anything committed? Read when nothing else is to be read; answered with orders_looked_up
-/// to `book`, by the routes, or, where it cannot be read, not at all. The book's next question takes its place.
+/// Of which of these orders is anything committed? Read behind whatever somebody waits for; answered with
+/// orders_looked_up to `book`, by the routes, or, while PostgreSQL cannot be reached, not at all. The book's next
+/// question takes its place.
 struct look_up_ask {
   entity_key book;
   std::vector<order_id> orders;
@@ -120,9 +121,10 @@ struct open_work_told {
 struct streams_told {
   std::shared_ptr<const stream_filter> streams;
 };
-/// Histories that nobody waits for, of one shard: read when nothing else is to be read. Answered with history_told to
-/// each entity, and woken_told to the shard when all have been read. The shard's next one, which may be empty, says
-/// that these entities have begun: until then, for a second at most, no other shard's are read.
+/// Histories that nobody waits for, of one shard: read behind whatever somebody waits for. Answered with history_told
+/// to each entity, and woken_told to the shard when all have been read. Its next one, which may be empty, says that its
+/// turn has come behind theirs, so that most of them have begun: until then, for a second at most, no other shard's are
+/// read.
 struct wake_ask {
   shard_id shard = 0;
   std::vector<history_ask> histories;

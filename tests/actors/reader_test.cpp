@@ -293,11 +293,38 @@ SCENARIO("one shard's group is woken after another's") {
     a.advance(200ms);
     THEN("the second waits no longer") { CHECK(hear(me).kinds == kinds{"history", "woken"}); }
   }
-  WHEN("the first is restarted meanwhile") {
-    me->send(a.reading, contents_ask{a.shard});
-    a.run();
-    THEN("the second waits no longer") { CHECK(hear(me).kinds == kinds{"history", "woken", "work", "streams"}); }
-  }
+}
+
+SCENARIO("a shard that has ended keeps no other from its turn") {
+  archive a;
+  caf::scoped_actor me{a.system};
+  const auto former = a.keep(a.system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+    self->send(a.reading, contents_ask{a.shard + 1});
+    self->send(a.reading, wake_ask{a.shard + 1, {a.history(1, me)}});
+    return {[](open_work_told&) {}, [](streams_told&) {}, [](woken_told) {}};
+  }));
+  a.run();
+  me->send(a.reading, wake_ask{a.shard, {a.history(0, me)}});
+  a.run();
+  CHECK(hear(me).histories == std::vector<stream_id>{order_stream(1)});
+  caf::anon_send_exit(former, caf::exit_reason::kill);
+  a.run();
+  CHECK(hear(me).histories == std::vector<stream_id>{order_stream(0)});
+}
+
+SCENARIO("a history of a group that PostgreSQL refuses is read as soon as it does not") {
+  archive a;
+  bool damaged = true;
+  a.watch.before_streams = [&](shard_id, const auto&) {
+    if (damaged) throw postgres::statement_error{"XX001", "invalid page in block 7"};
+  };
+  caf::scoped_actor me{a.system};
+  me->send(a.reading, wake_ask{a.shard, {a.history(1, me)}});
+  a.run();
+  CHECK(hear(me).kinds == kinds{"woken"});
+  damaged = false;
+  a.advance(1s);
+  CHECK(hear(me).kinds == kinds{"history"});
 }
 
 SCENARIO("whoever asks again and again while PostgreSQL is away is answered once, and one question at a time tries") {
@@ -397,18 +424,39 @@ SCENARIO("a risk book learns which of its orders are stored") {
       CHECK(a.known[0].second.missing == names{"N1"});
     }
   }
-  WHEN("PostgreSQL cannot be reached, or refuses the question") {
-    const auto sqlstate = GENERATE(std::string{}, std::string{"XX001"});
-    a.watch.before_stored = [&] { throw postgres::statement_error{sqlstate, "not now"}; };
+  WHEN("PostgreSQL cannot be reached") {
+    a.watch.before_stored = [] { throw storage_unavailable{"not now"}; };
     look_up({"O7"});
     a.run();
     a.watch.before_stored = [] {};
     a.advance(2s);
     CHECK(a.known.empty());
-    THEN("the next one is answered") {
+    THEN("the next question is answered") {
       look_up({"O7"});
       a.run();
       CHECK(a.known.size() == 1);
+    }
+  }
+  WHEN("PostgreSQL refuses the question") {
+    a.watch.before_stored = [] { throw postgres::statement_error{"XX001", "invalid page in block 7"}; };
+    look_up({"O7", "N1"});
+    a.run();
+    THEN("each order is to be asked for") {
+      REQUIRE(a.known.size() == 1);
+      CHECK(a.known[0].second.missing == names{"O7", "N1"});
+    }
+  }
+  WHEN("one asks again before another was answered") {
+    int asked = 0;
+    a.watch.before_stored = [&] {
+      if (++asked == 1) look_up({"O1"}, {100});
+    };
+    look_up({"O1"}, {100});
+    look_up({"O1"}, {101});
+    a.run();
+    THEN("the other comes first") {
+      REQUIRE(a.known.size() == 3);
+      CHECK(a.known[1].first.organization == organization_id{101});
     }
   }
   WHEN("many ask") {
