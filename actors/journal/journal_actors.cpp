@@ -379,12 +379,13 @@ bool read_some_names(reader_ptr self) {
   return true;
 }
 
-/// While the entities of a group begin, no other is read: what they do costs much more than reading them, and whoever
-/// wants something of the node meanwhile would wait behind all that was read.
+/// For the shard whose group was read last; none is left when its entities have begun.
 std::chrono::milliseconds patience_left(const reader_state& state) {
   if (!state.woken) return std::chrono::milliseconds{0};
   return std::chrono::milliseconds{state.woken_at.value - state.services.clock().boot.value} + waking_patience;
 }
+/// While the entities of a group begin, no other is read: what they do costs much more than reading them, and whoever
+/// wants something of the node meanwhile would wait behind all that was read.
 bool is_waking(const reader_state& state) { return patience_left(state).count() > 0; }
 
 /// A group. What PostgreSQL refuses of it waits with the others that it refuses; its shard is told all the same.
