@@ -427,10 +427,13 @@ bool look_up_some(reader_ptr self) {
 /// The next page goes to the end of our own mailbox: whoever asked meanwhile comes first.
 void keep_paging(reader_ptr self, std::chrono::milliseconds after) {
   auto& state = self->state;
-  const bool none = state.work.empty() && state.names.empty() && state.look_ups.empty();
-  if (none && !state.waking.empty() && is_waking(state) && !std::exchange(state.awaits_woken, true))
-    self->delayed_send(self, patience_left(state), woken_told{});
-  if (state.paging || (none && (state.waking.empty() || is_waking(state)))) return;
+  const bool wakes = !state.waking.empty() && !is_waking(state);
+  if (state.paging) return;
+  if (!wakes && state.work.empty() && state.names.empty() && state.look_ups.empty()) {
+    const bool looks_again = !state.waking.empty() && !std::exchange(state.awaits_woken, true);
+    if (looks_again) self->delayed_send(self, patience_left(state), woken_told{});
+    return;
+  }
   state.paging = true;
   if (after.count() == 0) {
     self->send(self, tick{});
